@@ -1,0 +1,38 @@
+/** Why a conversation cannot go on; `retry` tells whether the same run may succeed later. */
+export const PROTOCOL_ERRORS = {
+  /** A value outside its grammar or range. */
+  BadValue: { retry: false },
+  /** Bytes that are not of this protocol at all. */
+  Garbage: { retry: false },
+  /** A frame, list or text over its limit (limits.ts). */
+  LimitExceeded: { retry: false },
+  /** A known message at a place where it cannot stand. */
+  Unexpected: { retry: false },
+  /** A mail's bytes do not have the digest that was announced. */
+  DigestMismatch: { retry: true },
+  /** The other side closed before the conversation ended. */
+  Closed: { retry: true },
+  /** Nothing was read or written for the stall timeout. */
+  Stalled: { retry: true },
+  /** The other side says that it failed. */
+  PeerFailed: { retry: true },
+  /** The other side speaks no dialect that we share. */
+  Incompatible: { retry: false },
+} as const satisfies Record<string, { readonly retry: boolean }>;
+
+export type ProtocolErrorCode = keyof typeof PROTOCOL_ERRORS;
+
+/** An error of the conversation. `message` is one line, fit to be shown; never sent to the peer. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+  readonly code: ProtocolErrorCode;
+
+  constructor(code: ProtocolErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get retry(): boolean {
+    return PROTOCOL_ERRORS[this.code].retry;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * History for stores that keep none: modseqs, expunges, deletions, renames and subscription times. A journal belongs to
+ * one store. Losing it costs a full comparison, never a mail: nothing is deleted for want of an entry.
+ */
+import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
+
+import type { MailRecord } from '../mail-store.ts';
+
+/** What is remembered of one mail; `name` is the driver's own word for where it lies (Maildir: the file's base name). */
+export interface JournalMail extends MailRecord {
+  readonly name: string;
+}
+
+export interface JournalExpunge {
+  readonly uid: number;
+  readonly guid: string;
+  readonly modseq: Modseq;
+}
+
+/** What is remembered of one mailbox without its mails: small, so that all heads can be read at every run. */
+export interface JournalHead {
+  readonly guid: MailboxGuid;
+  readonly path: MailboxPath;
+  readonly uidValidity: number;
+  readonly uidNext: number;
+  readonly highestModseq: Modseq;
+  /**
+   * Mails with a lower modseq count as having this one: HIGHESTMODSEQ when a sync first looked at the mailbox, because
+   * only then per-mail modseqs begin (sync-semantics.md 5.8). 0 until then.
+   */
+  readonly baseModseq: Modseq;
+  readonly firstRecentUid: number;
+  readonly messages: number;
+  /** digest.ts, over the mails and attributes. */
+  readonly digest: bigint;
+  /** Driver's text of the metadata seen when the mails were last listed; equal text, nothing changed. Empty: list again. */
+  readonly fingerprint: string;
+  /** The history of expunges is complete for changes after this modseq. */
+  readonly historyFrom: Modseq;
+}
+
+export interface JournalAttribute {
+  readonly scope: 'private' | 'shared';
+  readonly key: string;
+  /** null: deleted. */
+  readonly value: string | null;
+  readonly changedAt: number;
+  readonly modseq: Modseq;
+}
+
+/** One durable, atomic step of a mailbox's journal. */
+export interface JournalStep {
+  readonly head: JournalHead;
+  /** Forget every mail and expunge first (mailbox made anew, or a new baseline). */
+  readonly reset?: boolean;
+  readonly put?: Iterable<JournalMail>;
+  /** UIDs whose mails are gone; expunges are to be listed besides. */
+  readonly remove?: Iterable<number>;
+  readonly expunged?: Iterable<JournalExpunge>;
+  readonly attributes?: Iterable<JournalAttribute>;
+}
+
+/** Changes of the tree that are remembered by name. Times in Unix seconds. */
+export interface JournalName {
+  readonly path: MailboxPath;
+  readonly renamedAt: number;
+  readonly createdAt: number;
+  readonly subscribed: boolean;
+  readonly subscriptionChangedAt: number;
+  /** Time at which a directory or mailbox of this name was removed; 0: not removed. */
+  readonly removedAt: number;
+}
+
+export interface Journal extends AsyncDisposable {
+  /** Every head, by GUID. */
+  heads(): ReadonlyMap<MailboxGuid, JournalHead>;
+  /** Mails in ascending UID order. */
+  mails(guid: MailboxGuid): readonly JournalMail[];
+  /** Expunges with a modseq above `since`, ascending UIDs. */
+  expunges(guid: MailboxGuid, since: Modseq): readonly JournalExpunge[];
+  attributes(guid: MailboxGuid): readonly JournalAttribute[];
+  /** @throws {StoreError} `DiskFull`, `Temporary`, … */
+  write(steps: readonly JournalStep[]): Promise<void>;
+  /** Names with something remembered. */
+  names(): readonly JournalName[];
+  writeNames(names: readonly JournalName[]): Promise<void>;
+  /** Deleted mailboxes by GUID. */
+  deletedMailboxes(): ReadonlyMap<MailboxGuid, number>;
+  /** Forgets a mailbox; with a time, remembers that it was deleted then. */
+  dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void>;
+}

@@ -1,0 +1,238 @@
+/**
+ * What the engine knows of a place where mail lives. A driver (maildir, memory, …) implements `MailStore` and
+ * `Mailbox`, says by `StoreCapabilities` what it can do, and passes the acceptance suite in ../test-kit.
+ * Nobody asks for a driver's name.
+ */
+import type { Body, MailboxGuid, MailboxPath, MailGuid, Modseq, TimedHash, Uid } from '@dsync/protocol';
+
+export interface StoreCapabilities {
+  /** A mail keeps a GUID that we choose. */
+  readonly keepsMailGuids: boolean;
+  /** Only the 128-bit form of a GUID is kept. */
+  readonly onlyGuid128: boolean;
+  /** Mails can be saved with a UID that we choose (≥ UIDNEXT). */
+  readonly keepsUids: boolean;
+  /** Modseqs survive between runs, so "changed since" can be asked. */
+  readonly keepsModseqs: boolean;
+  /** Expunges are remembered with UID and GUID. */
+  readonly remembersExpunges: boolean;
+  readonly keepsAttributes: boolean;
+}
+
+/** One name: a mailbox (has `mailbox`), a directory (`exists` without), or a mere subscription (`exists` false). */
+export interface TreeNode {
+  readonly path: MailboxPath;
+  readonly exists: boolean;
+  readonly mailbox?: MailboxStatus;
+  /** Unix seconds of the last rename to this name; 0 = unknown. */
+  readonly renamedAt: number;
+  /** Unix seconds of the creation by a user, not by a sync; 0 = unknown. */
+  readonly createdAt: number;
+  readonly subscribed: boolean;
+  /** Unix seconds; 0 = unknown. */
+  readonly subscriptionChangedAt: number;
+}
+
+/** What a store remembers to have been deleted; times in Unix seconds. */
+export interface TreeDeletions {
+  readonly mailboxes: readonly { readonly guid: MailboxGuid; readonly time: number }[];
+  /** By first 16 bytes of SHA-1 of the name with the store's own separator, 32 hex digits. */
+  readonly directories: readonly TimedHash[];
+  readonly unsubscribes: readonly TimedHash[];
+}
+
+export interface TreeSnapshot {
+  /** The visible hierarchy separator, one character; no path part contains it. */
+  readonly separator: string;
+  readonly nodes: readonly TreeNode[];
+  readonly deletions: TreeDeletions;
+}
+
+export interface MailboxStatus {
+  readonly guid: MailboxGuid;
+  readonly uidValidity: number;
+  readonly uidNext: number;
+  readonly messages: number;
+  /** At least 1; 0 if the store keeps none. */
+  readonly highestModseq: Modseq;
+  /** UIDs from here on have not been shown to a client yet (`\Recent`). */
+  readonly firstRecentUid: number;
+  /** Digest over UIDs, GUIDs, flags, keywords and attributes (digest.ts): equal digests, equal contents. */
+  readonly digest: string;
+}
+
+/** A mail as the merge sees it. Keywords are sorted, unique without regard to case. */
+export interface MailRecord {
+  readonly uid: Uid;
+  readonly guid: MailGuid;
+  readonly modseq: Modseq;
+  /** Bits of FLAG. */
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  /** Users' last action per flag since the history began, for flags where there was one; never a sync's own changes. */
+  readonly addedFlags: number;
+  readonly removedFlags: number;
+  readonly addedKeywords: readonly string[];
+  readonly removedKeywords: readonly string[];
+}
+
+/** Extra facts for mail filters, asked for only when a filter is on. */
+export interface MailFacts {
+  /** Received date (IMAP INTERNALDATE), Unix seconds. */
+  readonly received: number;
+  /** Bytes with CRLF line ends (RFC822.SIZE). */
+  readonly virtualSize: number;
+}
+
+export interface ExpungeRecord {
+  readonly uid: Uid;
+  /** The mail's GUID as text, or its 128-bit form; null if the store did not learn it. */
+  readonly guid: string | null;
+  readonly modseq: Modseq;
+}
+
+export interface MailboxChanges {
+  /** Ascending UIDs. Without `since`: every mail. */
+  readonly mails: readonly MailRecord[];
+  /** Ascending UIDs, none of which is in `mails`. Every expunge that is remembered, or those since. */
+  readonly expunges: readonly ExpungeRecord[];
+}
+
+export interface Attribute {
+  readonly scope: 'private' | 'shared';
+  /** Without the `/private/` or `/shared/` prefix. */
+  readonly key: string;
+  /** null: was deleted. */
+  readonly value: string | null;
+  /** Unix seconds, 0 = unknown. */
+  readonly changedAt: number;
+  readonly modseq: Modseq;
+}
+
+/** A mail's bytes and dates. Dispose it when done. */
+export interface MailContent extends AsyncDisposable {
+  readonly received: number;
+  readonly saved?: number;
+  readonly pop3Uidl?: string;
+  readonly pop3Order?: number;
+  /** As stored: line ends are not changed. Whole when at most 64 KiB. */
+  readonly body: Body;
+}
+
+/** What a new mail gets, whatever its bytes come from. */
+export interface NewMail {
+  readonly uid: Uid;
+  readonly guid: MailGuid;
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  /** The stored modseq is at least this. */
+  readonly modseq: Modseq;
+  readonly received: number;
+  readonly saved?: number;
+  readonly pop3Uidl?: string;
+  readonly pop3Order?: number;
+}
+
+export interface CommitResult {
+  /**
+   * Mails had arrived under UIDs that the transaction wanted, so it and they got other UIDs (sync-semantics.md 5.11);
+   * the run must be repeated (exit status 2).
+   */
+  readonly uidsChanged: boolean;
+  readonly saved: number;
+  readonly copied: number;
+  readonly flagged: number;
+  readonly expunged: number;
+  readonly renumbered: number;
+}
+
+/**
+ * Any number of changes, then one durable, atomic `commit`. A reader sees the mailbox before or after; a crash at any
+ * instant leaves one that the next opening completes or takes back. Disposing without commit takes everything back.
+ * Calls must not overlap, except that several `save`s may be under way at once.
+ */
+export interface MailboxTransaction extends AsyncDisposable {
+  /**
+   * Stores bytes as a new mail that becomes visible at commit.
+   * @throws {StoreError} `DiskFull`, `Permission`, `Temporary`; whatever reading `body` throws (then nothing of it stays)
+   */
+  save(mail: NewMail, body: Body): Promise<void>;
+  /** One more mail with the bytes of `from`, a mail of this mailbox that may be expunged in the same transaction. */
+  copy(from: Uid, mail: Omit<NewMail, 'received' | 'saved'>): void;
+  /** Gives a mail another UID (≥ UIDNEXT); everything else of it stays. The old UID becomes expunged. */
+  renumber(from: Uid, to: Uid): void;
+  /** Sets flags and keywords to exactly these; as a sync's change, not a user's (it leaves no added/removed). */
+  setFlags(uid: Uid, flags: number, keywords: readonly string[], modseq: Modseq): void;
+  /** Removes the mail if it still has that GUID. */
+  expunge(uid: Uid, guid: MailGuid): void;
+  /**
+   * Makes the mailbox anew (a backup's repair): nothing that is not saved, copied or kept in this transaction stays,
+   * UIDs may start below UIDNEXT, and what clients and Dovecot remember of it is dropped. Must be the first call.
+   */
+  rebuild(as: { readonly guid: MailboxGuid; readonly uidValidity: number }): void;
+  /** With `rebuild`: keeps the local mail `from` under this UID with these flags, without copying bytes. */
+  keep(from: Uid, as: Omit<NewMail, 'received' | 'saved'>): void;
+  /** Mailbox numbers; `uidNext`, `highestModseq`, `firstRecentUid` only ever raise (except after `rebuild`). */
+  update(numbers: {
+    readonly guid?: MailboxGuid;
+    readonly uidValidity?: number;
+    readonly uidNext?: number;
+    readonly highestModseq?: Modseq;
+    readonly firstRecentUid?: number;
+  }): void;
+  /** Sets (or with null deletes) a metadata entry, as a sync's change. */
+  setAttribute(attribute: Attribute): void;
+  /** @throws {StoreError} as for `save`; the mailbox is then as before */
+  commit(): Promise<CommitResult>;
+}
+
+export interface Mailbox extends AsyncDisposable {
+  readonly path: MailboxPath;
+  /** The present numbers; looks for changes made by others first. */
+  status(): Promise<MailboxStatus>;
+  /**
+   * The mails and the remembered expunges. With `since`: every mail with a higher UID, and of the others those whose
+   * modseq is higher; `null` if the history does not reach back that far.
+   */
+  changes(): Promise<MailboxChanges>;
+  changes(since: { readonly uid: number; readonly modseq: Modseq }): Promise<MailboxChanges | null>;
+  /** Received date and virtual size of every mail, by UID. */
+  facts(): Promise<ReadonlyMap<Uid, MailFacts>>;
+  /** Attributes, and the deleted ones that are remembered. */
+  attributes(): Promise<readonly Attribute[]>;
+  /** A mail's content, or null if it is not there any more (or not with that GUID). */
+  read(uid: Uid, guid: MailGuid): Promise<MailContent | null>;
+  begin(): Promise<MailboxTransaction>;
+  /**
+   * Keeps other synchronisers (ours and Dovecot's) out of this mailbox until disposed; mail clients are not kept out.
+   * @throws {StoreError} `Locked` after `timeoutMs`
+   */
+  lock(timeoutMs: number): Promise<AsyncDisposable>;
+}
+
+/** A user's mail. Names are paths of parts; a part never contains the store's separator, `\0`, CR or LF. */
+export interface MailStore extends AsyncDisposable {
+  readonly capabilities: StoreCapabilities;
+  readonly separator: string;
+  /** Every name, with the numbers of every mailbox; mailboxes made by configuration but not yet on disk are left out. */
+  readTree(): Promise<TreeSnapshot>;
+  /** null if no mailbox has that GUID (any more). */
+  openMailbox(guid: MailboxGuid): Promise<Mailbox | null>;
+  /**
+   * Whether this store can have a mailbox of that name as it is; else the nearest name that it can have, with
+   * `altChar` for what it refuses (sync-semantics.md 3.9).
+   */
+  legalPath(path: MailboxPath, altChar: string): MailboxPath;
+  /** @throws {StoreError} `AlreadyExists`, `InvalidName`, … `createdAt` 0: by a sync, time unknown */
+  createMailbox(path: MailboxPath, as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number }): Promise<void>;
+  /** Removes a mailbox with its mails; its children stay. INBOX is emptied instead. `at`: time to remember, Unix seconds. */
+  deleteMailbox(path: MailboxPath, guid: MailboxGuid, at: number): Promise<void>;
+  /** Renames a mailbox or directory together with everything below it. @throws {StoreError} `NotFound`, `AlreadyExists` */
+  rename(from: MailboxPath, to: MailboxPath, at: number): Promise<void>;
+  createDirectory(path: MailboxPath): Promise<void>;
+  /** @throws {StoreError} `NotFound`, `NotEmpty` */
+  deleteDirectory(path: MailboxPath, at: number): Promise<void>;
+  setSubscribed(path: MailboxPath, subscribed: boolean, at: number): Promise<void>;
+  /** The per-user lock of `-l`. @throws {StoreError} `Locked` */
+  lockUser(timeoutMs: number): Promise<AsyncDisposable>;
+}
