@@ -1,0 +1,14 @@
+/** Tests run as ES modules on the TypeScript sources; swc strips the types. */
+export default {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } }],
+  },
+  moduleNameMapper: {
+    '^@dsync/([a-z]+)$': '<rootDir>/packages/$1/src/index.ts',
+    '^@dsync/([a-z]+)/test-kit$': '<rootDir>/packages/$1/test-kit/index.ts',
+  },
+  testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/tests/**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/packages/[^/]+/dist/'],
+};
