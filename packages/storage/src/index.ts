@@ -2,3 +2,6 @@ export * from './mail-store.ts';
 export * from './errors.ts';
 export * from './digest.ts';
 export type * from './journal/journal.ts';
+export { observe, beginTracking, countedModseq, type Listing, type ObservedMail, type Observation, type Remembered } from './journal/observe.ts';
+export { applySync, memoryOf, type MailboxMemory, type SyncChanges, type SyncedMail } from './journal/apply-sync.ts';
+export { createMemoryJournal, type MemoryJournal } from './journal/memory-journal.ts';

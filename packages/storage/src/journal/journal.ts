@@ -53,10 +53,14 @@ export interface JournalStep {
   readonly head: JournalHead;
   /** Forget every mail and expunge first (mailbox made anew, or a new baseline). */
   readonly reset?: boolean;
+  /** The GUID that the mailbox had until now: everything remembered under it moves to `head.guid` first. */
+  readonly formerGuid?: MailboxGuid;
+  /** A UID that is put is no longer remembered as expunged. */
   readonly put?: Iterable<JournalMail>;
   /** UIDs whose mails are gone; expunges are to be listed besides. */
   readonly remove?: Iterable<number>;
   readonly expunged?: Iterable<JournalExpunge>;
+  /** Each replaces the one of the same scope and key. */
   readonly attributes?: Iterable<JournalAttribute>;
 }
 
@@ -76,6 +80,7 @@ export interface Journal extends AsyncDisposable {
   heads(): ReadonlyMap<MailboxGuid, JournalHead>;
   /** Mails in ascending UID order. */
   mails(guid: MailboxGuid): readonly JournalMail[];
+  mail(guid: MailboxGuid, uid: number): JournalMail | undefined;
   /** Expunges with a modseq above `since`, ascending UIDs. */
   expunges(guid: MailboxGuid, since: Modseq): readonly JournalExpunge[];
   attributes(guid: MailboxGuid): readonly JournalAttribute[];
@@ -83,6 +88,7 @@ export interface Journal extends AsyncDisposable {
   write(steps: readonly JournalStep[]): Promise<void>;
   /** Names with something remembered. */
   names(): readonly JournalName[];
+  /** Each replaces what was remembered of the same name; one with nothing remembered is forgotten. */
   writeNames(names: readonly JournalName[]): Promise<void>;
   /** Deleted mailboxes by GUID. */
   deletedMailboxes(): ReadonlyMap<MailboxGuid, number>;

@@ -1,0 +1,228 @@
+/**
+ * What others did to a mailbox since it was last looked at, told from what is remembered and what is there now.
+ *
+ * Modseqs: all mails that arrived together get one new modseq, all that were expunged together another, and each mail
+ * whose flags changed its own; so the side where users changed more has the higher modseq.
+ */
+import type { MailboxGuid, MailboxPath, MailGuid, Modseq, Uid } from '@dsync/protocol';
+
+import { addToDigest, mailDigest, subtractFromDigest } from '../digest.ts';
+import type { JournalExpunge, JournalHead, JournalMail, JournalStep } from './journal.ts';
+import { normalKeywords, sameKeywords, withoutKeywords } from './keywords.ts';
+
+/** A mail as it lies in the store now. */
+export interface ObservedMail {
+  readonly uid: Uid;
+  readonly guid: MailGuid;
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  readonly name: string;
+}
+
+/** A mailbox as it is now. */
+export interface Listing {
+  readonly guid: MailboxGuid;
+  readonly path: MailboxPath;
+  readonly uidValidity: number;
+  readonly uidNext: number;
+  readonly firstRecentUid: number;
+  /** Ascending UIDs, all below `uidNext`. */
+  readonly mails: readonly ObservedMail[];
+  readonly fingerprint: string;
+}
+
+export interface Remembered {
+  readonly head: JournalHead;
+  /** Every mail, ascending UIDs. */
+  readonly mails: readonly JournalMail[];
+}
+
+export interface Observation {
+  /** To be written if `changed`. */
+  readonly step: JournalStep;
+  /** Whether anything differs from what is remembered, be it only the fingerprint. */
+  readonly changed: boolean;
+}
+
+/**
+ * A mailbox never seen before, one with another UIDVALIDITY, and one whose UIDNEXT went back (an older copy was put in
+ * its place) begin anew: all mails count as equally old, and nothing is known to have been expunged or changed.
+ */
+export function observe(previous: Remembered | null, listing: Listing): Observation {
+  if (previous === null) return { step: baseline(listing, 1n, 0n), changed: true };
+  const { head } = previous;
+  if (head.uidValidity !== listing.uidValidity || listing.uidNext < head.uidNext) {
+    let rest = head.digest;
+    for (const mail of previous.mails) rest = subtractFromDigest(rest, mailDigest(mail));
+    return { step: baseline(listing, head.highestModseq + 1n, rest), changed: true };
+  }
+  return compare(previous, listing);
+}
+
+/** The head that counts from now on as looked at by a sync: per-mail modseqs begin (sync-semantics.md 5.8). */
+export function beginTracking(head: JournalHead): JournalHead {
+  return head.baseModseq > 0n ? head : { ...head, baseModseq: head.highestModseq };
+}
+
+/** The modseq of a mail as a sync sees it. */
+export function countedModseq(head: JournalHead, mail: JournalMail): Modseq {
+  return mail.modseq > head.baseModseq ? mail.modseq : head.baseModseq;
+}
+
+function baseline(listing: Listing, modseq: Modseq, digestOfAttributes: bigint): JournalStep {
+  const put = listing.mails.map((mail) => newMail(mail, modseq));
+  const digest = put.reduce((sum, mail) => addToDigest(sum, mailDigest(mail)), digestOfAttributes);
+  const { mails, ...numbers } = listing;
+  return {
+    head: { ...numbers, highestModseq: modseq, baseModseq: 0n, messages: mails.length, digest, historyFrom: modseq },
+    reset: true,
+    put,
+  };
+}
+
+function compare({ head, mails }: Remembered, listing: Listing): Observation {
+  const arrived: ObservedMail[] = [];
+  const expunged: JournalMail[] = [];
+  const replaced: (readonly [JournalMail, ObservedMail])[] = [];
+  walk(mails, listing.mails, (before, now) => {
+    if (before === undefined) {
+      if (now !== undefined) arrived.push(now);
+    } else if (now === undefined) expunged.push(before);
+    else if (!sameRow(before, now)) replaced.push([before, now]);
+  });
+
+  const tally = new Tally(head);
+  const put: JournalMail[] = [];
+  if (expunged.length > 0) tally.next();
+  const expunges = expunged.map((mail): JournalExpunge => {
+    tally.take(mail);
+    return { uid: mail.uid, guid: mail.guid, modseq: tally.highest };
+  });
+  for (const [before, now] of replaced) {
+    if (isChange(before, now)) tally.next();
+    const mail = changedMail(before, now, tally.highest);
+    tally.take(before);
+    tally.add(mail);
+    put.push(mail);
+  }
+  if (arrived.length > 0) tally.next();
+  for (const now of arrived) {
+    const mail = newMail(now, tally.highest);
+    tally.add(mail);
+    put.push(mail);
+  }
+
+  const { mails: _, ...numbers } = listing;
+  const next: JournalHead = {
+    ...head,
+    ...numbers,
+    highestModseq: tally.highest,
+    messages: listing.mails.length,
+    digest: tally.digest,
+  };
+  const changed = put.length > 0 || expunges.length > 0 || !sameHead(head, next);
+  return { step: { head: next, put, remove: expunges.map(({ uid }) => uid), expunged: expunges }, changed };
+}
+
+/** Calls `visit` for every UID of two ascending lists, in order. */
+function walk<A extends { readonly uid: number }, B extends { readonly uid: number }>(
+  left: readonly A[],
+  right: readonly B[],
+  visit: (a: A | undefined, b: B | undefined) => void,
+): void {
+  let i = 0;
+  let j = 0;
+  while (i < left.length || j < right.length) {
+    const a = left[i];
+    const b = right[j];
+    const x = a?.uid ?? Infinity;
+    const y = b?.uid ?? Infinity;
+    visit(x <= y ? a : undefined, y <= x ? b : undefined);
+    if (x <= y) i++;
+    if (y <= x) j++;
+  }
+}
+
+/** The running digest and HIGHESTMODSEQ of a comparison. */
+class Tally {
+  digest: bigint;
+  highest: Modseq;
+
+  constructor(head: JournalHead) {
+    this.digest = head.digest;
+    this.highest = head.highestModseq;
+  }
+
+  next(): void {
+    this.highest++;
+  }
+
+  add(mail: JournalMail): void {
+    this.digest = addToDigest(this.digest, mailDigest(mail));
+  }
+
+  take(mail: JournalMail): void {
+    this.digest = subtractFromDigest(this.digest, mailDigest(mail));
+  }
+}
+
+function newMail(mail: ObservedMail, modseq: Modseq): JournalMail {
+  return {
+    uid: mail.uid,
+    guid: mail.guid,
+    modseq,
+    flags: mail.flags,
+    keywords: normalKeywords(mail.keywords),
+    addedFlags: 0,
+    removedFlags: 0,
+    addedKeywords: [],
+    removedKeywords: [],
+    name: mail.name,
+  };
+}
+
+function changedMail(before: JournalMail, now: ObservedMail, modseq: Modseq): JournalMail {
+  // Another mail under the same UID: nobody's action on the former one is an action on this.
+  if (before.guid !== now.guid) return newMail(now, modseq);
+  const keywords = normalKeywords(now.keywords);
+  const added = now.flags & ~before.flags;
+  const removed = before.flags & ~now.flags;
+  const addedKeywords = withoutKeywords(keywords, before.keywords);
+  const removedKeywords = withoutKeywords(before.keywords, keywords);
+  return {
+    ...before,
+    name: now.name,
+    modseq: isChange(before, now) ? modseq : before.modseq,
+    flags: now.flags,
+    keywords,
+    addedFlags: (before.addedFlags | added) & ~removed,
+    removedFlags: (before.removedFlags | removed) & ~added,
+    addedKeywords: normalKeywords([...withoutKeywords(before.addedKeywords, removedKeywords), ...addedKeywords]),
+    removedKeywords: normalKeywords([...withoutKeywords(before.removedKeywords, addedKeywords), ...removedKeywords]),
+  };
+}
+
+/** Whether a user would call it a change; a new file name or the case of a keyword is none. */
+function isChange(before: JournalMail, now: ObservedMail): boolean {
+  return before.guid !== now.guid || before.flags !== now.flags || !sameKeywords(before.keywords, now.keywords);
+}
+
+function sameRow(before: JournalMail, now: ObservedMail): boolean {
+  return (
+    before.name === now.name &&
+    before.guid === now.guid &&
+    before.flags === now.flags &&
+    before.keywords.length === now.keywords.length &&
+    now.keywords.every((keyword) => before.keywords.includes(keyword))
+  );
+}
+
+function sameHead(a: JournalHead, b: JournalHead): boolean {
+  return (
+    a.uidNext === b.uidNext &&
+    a.firstRecentUid === b.firstRecentUid &&
+    a.fingerprint === b.fingerprint &&
+    a.path.length === b.path.length &&
+    a.path.every((part, i) => part === b.path[i])
+  );
+}
