@@ -1,0 +1,88 @@
+/** The two `mailbox` messages that open the conversation about one mailbox, and what both ends conclude from them. */
+import type { MailboxGuid, MessageOf } from '@dsync/protocol';
+import type { MailboxStatus, StoreCapabilities } from '@dsync/storage';
+
+import type { MailboxSyncState } from '../state/sync-state.ts';
+import type { SessionRules } from './handshake.ts';
+
+/** The own numbers, under the GUID that both sides use for the mailbox. */
+export function mailboxMessage(guid: MailboxGuid, status: MailboxStatus, capabilities: StoreCapabilities): MessageOf<'mailbox'> {
+  return {
+    kind: 'mailbox',
+    mailboxGuid: guid,
+    uidValidity: status.uidValidity,
+    uidNext: status.uidNext,
+    messages: status.messages,
+    firstRecentUid: status.firstRecentUid,
+    highestModseq: status.highestModseq,
+    highestPrivateModseq: 0n,
+    cacheFields: '',
+    haveGuids: true,
+    ...(capabilities.keepsMailGuids ? { haveSaveGuids: true } : {}),
+    ...(capabilities.onlyGuid128 ? { haveOnlyGuid128: true } : {}),
+    ...(status.digest === '' ? {} : { digest: status.digest }),
+  };
+}
+
+/** The answer for a mailbox that is not (or no longer) here: `lost` asks for another run, `ignore` does not. */
+export function missingMessage(guid: MailboxGuid, how: 'lost' | 'ignore'): MessageOf<'mailbox'> {
+  return {
+    kind: 'mailbox',
+    mailboxGuid: guid,
+    uidValidity: 0,
+    uidNext: 0,
+    messages: 0,
+    firstRecentUid: 0,
+    highestModseq: 0n,
+    highestPrivateModseq: 0n,
+    cacheFields: '',
+    ...(how === 'lost' ? { lost: true } : { ignore: true }),
+  };
+}
+
+type Numbers = Pick<MessageOf<'mailbox'>, 'uidValidity' | 'uidNext' | 'messages' | 'firstRecentUid' | 'highestModseq'> & {
+  readonly digest?: string;
+};
+
+/** Whether the contents are equal for certain: both ends sent a digest, and it and the numbers agree. */
+export function provenEqual(a: Numbers, b: Numbers): boolean {
+  return Boolean(a.digest) && a.digest === b.digest && a.uidValidity === b.uidValidity && a.uidNext === b.uidNext && a.messages === b.messages;
+}
+
+/**
+ * Whether the mailbox needs no look. Both ends conclude it from the same two messages, so they conclude the same.
+ * Where a digest is missing, the six numbers decide as with Dovecot, which can overlook equally many changes on both
+ * sides (sync-semantics.md 4.2).
+ */
+export function canSkip(rules: SessionRules, a: MessageOf<'mailbox'>, b: MessageOf<'mailbox'>): boolean {
+  if (rules.algorithm !== 'changed' || rules.dryRun) return false;
+  if (a.digest !== undefined && b.digest !== undefined) return provenEqual(a, b);
+  return (
+    a.uidValidity === b.uidValidity &&
+    a.uidNext === b.uidNext &&
+    a.messages === b.messages &&
+    a.highestModseq === b.highestModseq &&
+    a.highestPrivateModseq === b.highestPrivateModseq &&
+    a.firstRecentUid === b.firstRecentUid
+  );
+}
+
+/** The state of a mailbox that was found equal. Without proof the next stateful run looks at all of it. */
+export function equalState(a: Numbers, b: Numbers): MailboxSyncState {
+  return {
+    uidValidity: a.uidValidity,
+    lastCommonUid: provenEqual(a, b) ? a.uidNext - 1 : 0,
+    lastCommonModseq: a.highestModseq < b.highestModseq ? a.highestModseq : b.highestModseq,
+    lastCommonPrivateModseq: 0n,
+    messages: a.messages,
+  };
+}
+
+/** Why a common state cannot be used with these own numbers (sync-semantics.md 7.3); null: it can. */
+export function staleReason(state: MailboxSyncState, status: MailboxStatus): string | null {
+  if (status.uidNext <= state.lastCommonUid) return `UIDNEXT ${status.uidNext} is not above the last common UID ${state.lastCommonUid}`;
+  if (status.highestModseq < state.lastCommonModseq) {
+    return `HIGHESTMODSEQ ${status.highestModseq} is below the last common modseq ${state.lastCommonModseq}`;
+  }
+  return null;
+}

@@ -1,0 +1,152 @@
+/**
+ * Options as they travel in the handshake. Every flag is written from the slave's point of view (dovecot-wire.md §4.1):
+ * `backupReceive` means "you are the destination".
+ */
+import type { MessageOf } from '@dsync/protocol';
+import { isMailboxGuid, ProtocolError } from '@dsync/protocol';
+
+import type { Algorithm, MailFilter, Mode, Selection, SyncOptions } from '../options.ts';
+
+/** A session's rules as both ends see them; `localIs` is the own part in backup and one-way runs. */
+export interface SessionRules {
+  readonly role: 'master' | 'slave';
+  readonly mode: Mode;
+  readonly localIs: 'source' | 'destination' | 'peer';
+  readonly algorithm: Algorithm;
+  readonly selection: Selection;
+  /** Trees only, no mails (`-m ''`, `-g ''`). */
+  readonly noMails: boolean;
+  readonly filter: MailFilter;
+  /** Seconds; 0: no user lock. */
+  readonly lockTimeout: number;
+  readonly dryRun: boolean;
+  readonly altChar: string;
+}
+
+/** The first message of a side that serves. */
+export function slaveHandshake(hostname: string): MessageOf<'handshake'> {
+  return { kind: 'handshake', hostname, hashedHeaders: [] };
+}
+
+/** The first message of the side that starts a run. */
+export function masterHandshake(options: SyncOptions, hostname: string): MessageOf<'handshake'> {
+  const { selection, filter } = options;
+  const oneSided = options.mode !== 'two-way';
+  return {
+    kind: 'handshake',
+    hostname,
+    sendMailRequests: true,
+    algorithm: LETTER[effectiveAlgorithm(options)],
+    hashedHeaders: options.hashedHeaders,
+    altChar: options.altChar,
+    ...flag('debug', options.debug),
+    ...flag('backupReceive', oneSided && !options.reverse),
+    ...flag('backupSend', oneSided && options.reverse),
+    ...flag('noBackupOverwrite', options.mode === 'one-way'),
+    ...flag('noMailSync', isTreeOnly(selection)),
+    ...flag('allNamespaces', selection.allNamespaces),
+    ...flag('purgeRemote', options.purgeRemote),
+    ...flag('dryRun', options.dryRun),
+    ...flag('noFsync', options.noFsync),
+    ...(options.lockTimeout > 0 ? { lockTimeout: options.lockTimeout } : {}),
+    ...(selection.mailbox ? { mailbox: selection.mailbox } : {}),
+    ...(selection.mailboxGuid ? { mailboxGuid: selection.mailboxGuid } : {}),
+    ...(selection.exclude.length > 0 ? { excludeMailboxes: selection.exclude } : {}),
+    ...(selection.namespaces.length > 0 ? { namespacePrefixes: selection.namespaces } : {}),
+    ...(filter.since ? { since: BigInt(filter.since) } : {}),
+    ...(filter.until ? { until: BigInt(filter.until) } : {}),
+    ...(filter.maxSize === undefined ? {} : { maxSize: BigInt(filter.maxSize) }),
+    ...(filter.flag ? { flagFilter: filter.flag } : {}),
+    ...(options.virtualAllMailbox === undefined ? {} : { virtualAllMailbox: options.virtualAllMailbox }),
+  };
+}
+
+/** The master's rules, from its own options. */
+export function masterRules(options: SyncOptions): SessionRules {
+  return {
+    role: 'master',
+    mode: options.mode,
+    localIs: options.mode === 'two-way' ? 'peer' : options.reverse ? 'destination' : 'source',
+    algorithm: effectiveAlgorithm(options),
+    selection: options.selection,
+    noMails: isTreeOnly(options.selection),
+    filter: options.filter,
+    lockTimeout: options.lockTimeout,
+    dryRun: options.dryRun,
+    altChar: options.altChar,
+  };
+}
+
+/**
+ * The slave's rules, from the master's handshake.
+ * @throws {ProtocolError} `BadValue` where fields contradict each other
+ */
+export function slaveRules(handshake: MessageOf<'handshake'>): SessionRules {
+  if (handshake.backupReceive && handshake.backupSend) {
+    throw new ProtocolError('BadValue', 'the peer wants us to be source and destination of one backup');
+  }
+  const oneSided = handshake.backupReceive === true || handshake.backupSend === true;
+  if (handshake.mailboxGuid !== undefined && !isMailboxGuid(handshake.mailboxGuid)) {
+    throw new ProtocolError('BadValue', 'the peer selects a mailbox by something that is no GUID');
+  }
+  const altChar = handshake.altChar ?? '_';
+  if (altChar.length !== 1 || altChar < ' ') throw new ProtocolError('BadValue', 'the peer’s alt_char is not one printable character');
+  return {
+    role: 'slave',
+    mode: oneSided ? (handshake.noBackupOverwrite ? 'one-way' : 'backup') : 'two-way',
+    localIs: handshake.backupReceive ? 'destination' : handshake.backupSend ? 'source' : 'peer',
+    algorithm: handshake.algorithm === 'c' ? 'changed' : handshake.algorithm === 's' ? 'state' : 'full',
+    selection: {
+      ...(handshake.mailbox === undefined ? {} : { mailbox: handshake.mailbox }),
+      ...(handshake.mailboxGuid === undefined ? {} : { mailboxGuid: handshake.mailboxGuid }),
+      exclude: handshake.excludeMailboxes ?? [],
+      namespaces: handshake.namespacePrefixes ?? [],
+      allNamespaces: handshake.allNamespaces === true,
+    },
+    noMails: handshake.noMailSync === true,
+    filter: filterOf(handshake),
+    lockTimeout: handshake.lockTimeout ?? 0,
+    dryRun: handshake.dryRun === true,
+    altChar,
+  };
+}
+
+function filterOf(handshake: MessageOf<'handshake'>): MailFilter {
+  const number = (value: bigint | undefined, what: string): number | undefined => {
+    if (value === undefined) return undefined;
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new ProtocolError('BadValue', `the peer’s ${what} is out of range`);
+    return Number(value);
+  };
+  const since = number(handshake.since, 'date filter');
+  const until = number(handshake.until, 'date filter');
+  const maxSize = number(handshake.maxSize, 'size filter');
+  return {
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(maxSize === undefined ? {} : { maxSize }),
+    ...(handshake.flagFilter === undefined ? {} : { flag: handshake.flagFilter }),
+  };
+}
+
+/** Whether the filter needs each mail's received date or size. */
+export function needsFacts(filter: MailFilter): boolean {
+  return filter.since !== undefined || filter.until !== undefined || filter.maxSize !== undefined;
+}
+
+const LETTER = { full: 'f', changed: 'c', state: 's' } as const satisfies Record<Algorithm, string>;
+
+/** `-f` wins over `-s`; a state is needed for the stateful algorithm. */
+function effectiveAlgorithm(options: SyncOptions): Algorithm {
+  if (options.algorithm === 'full') return 'full';
+  return options.state === null || options.algorithm !== 'state' ? 'changed' : 'state';
+}
+
+function isTreeOnly(selection: Selection): boolean {
+  return selection.mailbox === '' || selection.mailboxGuid === '';
+}
+
+function flag<K extends string>(name: K, on: boolean): { readonly [P in K]?: true } {
+  const fields: { [P in K]?: true } = {};
+  if (on) fields[name] = true;
+  return fields;
+}

@@ -1,0 +1,218 @@
+/**
+ * Carries out one side's plan for one mailbox: takes the mails that were requested, then makes everything visible in
+ * one commit. A large first copy is committed in blocks, so that an interrupted one goes on where it was.
+ */
+import type { Body, MailGuid, Received, Uid } from '@dsync/protocol';
+import { ProtocolError } from '@dsync/protocol';
+import type { Attribute, CommitResult, Mailbox, MailboxTransaction, NewMail } from '@dsync/storage';
+
+import type { MailOperation, MailPlan } from '../mails/mail-plan.ts';
+import type { MailCounts } from '../report.ts';
+
+type SaveOperation = Extract<MailOperation, { op: 'save' }>;
+
+/** Mails after which a block is committed, when the plan allows blocks. Small enough to lose little work, large enough to share disk flushes. */
+const BLOCK_MAILS = 5_000;
+const BLOCK_BYTES = 512 * 1024 * 1024;
+/** Small bodies that may be under way to the disk at once. */
+const PARALLEL_SAVES = 32;
+
+export interface ImportResult {
+  readonly counts: MailCounts;
+  readonly unexpected: readonly string[];
+}
+
+export class MailImport implements AsyncDisposable {
+  readonly #mailbox: Mailbox;
+  readonly #plan: MailPlan;
+  readonly #attributes: readonly Attribute[];
+  /** Saves that wait for their mail, by GUID, in plan order. */
+  readonly #waiting = new Map<string, SaveOperation[]>();
+  readonly #inBlocks: boolean;
+  readonly #pending = new Set<Promise<void>>();
+  #transaction: MailboxTransaction;
+  #failure: { readonly reason: unknown } | null = null;
+  #blockMails = 0;
+  #blockBytes = 0;
+  #results: CommitResult[] = [];
+  #vanished = 0;
+  received = 0;
+  bytes = 0;
+  /** Mails that are to come. */
+  readonly wanted: number;
+
+  private constructor(mailbox: Mailbox, plan: MailPlan, attributes: readonly Attribute[], transaction: MailboxTransaction) {
+    this.#mailbox = mailbox;
+    this.#plan = plan;
+    this.#attributes = attributes;
+    this.#transaction = transaction;
+    let wanted = 0;
+    for (const operation of plan.operations) {
+      if (operation.op !== 'save') continue;
+      wanted += 1;
+      const waiting = this.#waiting.get(operation.guid);
+      if (waiting === undefined) this.#waiting.set(operation.guid, [operation]);
+      else waiting.push(operation);
+    }
+    this.wanted = wanted;
+    // UIDs only ever rise: a block may be committed only if nothing else wants a UID between its mails.
+    this.#inBlocks = !plan.rebuild && plan.operations.every((o) => o.op === 'save' || o.op === 'flag' || o.op === 'expunge');
+  }
+
+  static async begin(mailbox: Mailbox, plan: MailPlan, attributes: readonly Attribute[]): Promise<MailImport> {
+    const transaction = await mailbox.begin();
+    const mails = new MailImport(mailbox, plan, attributes, transaction);
+    if (plan.rebuild) transaction.rebuild({ guid: (await mailbox.status()).guid, uidValidity: plan.uidValidity });
+    return mails;
+  }
+
+  get uidsChanged(): boolean {
+    return this.#results.some((result) => result.uidsChanged);
+  }
+
+  /**
+   * Stores one received mail under every UID that the plan has for it.
+   * @throws {ProtocolError} what reading its bytes throws; {StoreError} what storing it throws, at the latest in `commit`
+   */
+  async take(mail: Extract<Received, { kind: 'mail' }>): Promise<void> {
+    const operations = this.#claim(mail.guid, mail.uid);
+    if (operations.length === 0) throw new ProtocolError('Unexpected', 'the peer sent a mail that nobody asked for');
+    this.received += operations.length;
+    if (mail.body === undefined) {
+      this.#vanished += operations.length;
+      return;
+    }
+    const body = operations.length > 1 ? await whole(mail.body) : mail.body;
+    for (const operation of operations) await this.#save(operation, mail, body);
+    await this.#commitBlock();
+  }
+
+  /** Does the rest of the plan and makes everything durable and visible. */
+  async commit(): Promise<ImportResult> {
+    await this.#settle();
+    if (this.#waiting.size > 0) {
+      const [guid] = this.#waiting.keys();
+      throw new ProtocolError('Unexpected', `the peer didn't send mail GUID=${guid}`);
+    }
+    const transaction = this.#transaction;
+    for (const operation of this.#plan.operations) this.#do(transaction, operation);
+    for (const attribute of this.#attributes) transaction.setAttribute(attribute);
+    const { uidValidity, uidNext, highestModseq, firstRecentUid } = this.#plan;
+    transaction.update({ uidValidity, uidNext, highestModseq, firstRecentUid });
+    this.#results.push(await transaction.commit());
+    return { counts: this.#counts(), unexpected: this.uidsChanged ? ['UIDs changed due to UID conflicts'] : [] };
+  }
+
+  #claim(guid: string, uid: Uid | undefined): readonly SaveOperation[] {
+    const waiting = this.#waiting.get(guid) ?? [];
+    const claimed = uid === undefined ? waiting : waiting.filter((operation) => operation.remoteUid === uid);
+    const rest = waiting.filter((operation) => !claimed.includes(operation));
+    if (rest.length === 0) this.#waiting.delete(guid);
+    else this.#waiting.set(guid, rest);
+    return claimed;
+  }
+
+  async #save(operation: SaveOperation, mail: Extract<Received, { kind: 'mail' }>, body: Body): Promise<void> {
+    const newMail: NewMail = {
+      ...placed(operation),
+      received: mail.received ?? 0,
+      ...(mail.saved === undefined ? {} : { saved: mail.saved }),
+      // An empty UIDL means "none" on Dovecot's wire.
+      ...(mail.pop3Uidl ? { pop3Uidl: mail.pop3Uidl } : {}),
+      ...(mail.pop3Order === undefined ? {} : { pop3Order: mail.pop3Order }),
+    };
+    this.#blockMails += 1;
+    if (!(body instanceof Uint8Array)) {
+      await this.#transaction.save(newMail, this.#counted(body));
+      return;
+    }
+    this.#count(body.length);
+    const saving = this.#transaction.save(newMail, body).catch((reason: unknown) => {
+      this.#failure ??= { reason };
+    });
+    this.#pending.add(saving);
+    void saving.then(() => this.#pending.delete(saving));
+    if (this.#pending.size >= PARALLEL_SAVES) await Promise.race(this.#pending);
+    if (this.#failure !== null) throw this.#failure.reason;
+  }
+
+  async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      this.#count(chunk.length);
+      yield chunk;
+    }
+  }
+
+  #count(bytes: number): void {
+    this.bytes += bytes;
+    this.#blockBytes += bytes;
+  }
+
+  async #commitBlock(): Promise<void> {
+    if (!this.#inBlocks || (this.#blockMails < BLOCK_MAILS && this.#blockBytes < BLOCK_BYTES)) return;
+    await this.#settle();
+    this.#results.push(await this.#transaction.commit());
+    this.#transaction = await this.#mailbox.begin();
+    this.#blockMails = 0;
+    this.#blockBytes = 0;
+  }
+
+  async #settle(): Promise<void> {
+    await Promise.all(this.#pending);
+    if (this.#failure !== null) throw this.#failure.reason;
+  }
+
+  #do(transaction: MailboxTransaction, operation: MailOperation): void {
+    switch (operation.op) {
+      case 'save':
+        return;
+      case 'copy':
+        return transaction.copy(operation.from, placed(operation));
+      case 'keep':
+        return transaction.keep(operation.from, placed(operation));
+      case 'renumber':
+        return transaction.renumber(operation.from, operation.to);
+      case 'flag':
+        return transaction.setFlags(operation.uid, operation.flags, operation.keywords, operation.modseq);
+      case 'expunge':
+        return transaction.expunge(operation.uid, operation.guid);
+      default:
+        operation satisfies never;
+    }
+  }
+
+  #counts(): MailCounts {
+    const sum = (key: keyof MailCounts): number => this.#results.reduce((total, result) => total + result[key], 0);
+    return {
+      saved: sum('saved'),
+      copied: sum('copied'),
+      flagged: sum('flagged'),
+      expunged: sum('expunged'),
+      renumbered: sum('renumbered'),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#pending);
+    await this.#transaction[Symbol.asyncDispose]();
+  }
+}
+
+function placed(operation: {
+  readonly uid: Uid;
+  readonly guid: MailGuid;
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  readonly modseq: bigint;
+}): Omit<NewMail, 'received' | 'saved'> {
+  const { uid, guid, flags, keywords, modseq } = operation;
+  return { uid, guid, flags, keywords, modseq };
+}
+
+/** A body that is needed more than once; only a mailbox that holds one mail several times comes here. */
+async function whole(body: Body): Promise<Uint8Array> {
+  if (body instanceof Uint8Array) return body;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,138 @@
+/** Mail lists as messages and back. */
+import type { MessageOf, Received } from '@dsync/protocol';
+import { ALL_FLAGS, isMailGuid, ProtocolError, type Uid } from '@dsync/protocol';
+import type { ExpungeRecord, MailboxChanges, MailFacts, MailRecord } from '@dsync/storage';
+
+/**
+ * A side's change list in UID order. With a common state, mails up to its UID are flag changes, later ones saves.
+ * @param facts received dates and sizes, sent along while a filter needs them
+ */
+export function* changeMessages(
+  changes: MailboxChanges,
+  commonUid: number,
+  facts: ReadonlyMap<Uid, MailFacts> | null,
+): Generator<MessageOf<'mailChange'>> {
+  const { mails, expunges } = changes;
+  let e = 0;
+  for (const mail of mails) {
+    for (let x = expunges[e]; x !== undefined && x.uid < mail.uid; x = expunges[++e]) yield expungeMessage(x);
+    yield mailMessage(mail, commonUid, facts);
+  }
+  for (let x = expunges[e]; x !== undefined; x = expunges[++e]) yield expungeMessage(x);
+}
+
+function expungeMessage(record: ExpungeRecord): MessageOf<'mailChange'> {
+  const message = { kind: 'mailChange', type: 'e', uid: record.uid, modseq: record.modseq } as const;
+  return record.guid === null ? message : { ...message, guid: record.guid };
+}
+
+function mailMessage(mail: MailRecord, commonUid: number, facts: ReadonlyMap<Uid, MailFacts> | null): MessageOf<'mailChange'> {
+  const fact = facts?.get(mail.uid);
+  return {
+    kind: 'mailChange',
+    type: mail.uid <= commonUid ? 'f' : 's',
+    uid: mail.uid,
+    guid: mail.guid,
+    modseq: mail.modseq,
+    ...(mail.addedFlags === 0 ? {} : { addFlags: mail.addedFlags }),
+    ...(mail.removedFlags === 0 ? {} : { removeFlags: mail.removedFlags }),
+    ...(mail.flags === 0 ? {} : { finalFlags: mail.flags }),
+    ...(mail.keywords.length + mail.removedKeywords.length === 0 ? {} : { keywordChanges: keywordChanges(mail) }),
+    ...(fact === undefined ? {} : { received: BigInt(fact.received), virtualSize: BigInt(fact.virtualSize) }),
+  };
+}
+
+function keywordChanges(mail: MailRecord): string[] {
+  const added = new Set(mail.addedKeywords.map((k) => k.toLowerCase()));
+  const changes = mail.keywords.map((k) => (added.has(k.toLowerCase()) ? `&${k}` : `=${k}`));
+  for (const k of mail.removedKeywords) changes.push(`-${k}`);
+  return changes;
+}
+
+/** Collects a peer's change list, checking order and required fields as it comes. */
+export class ChangeCollector {
+  readonly mails: MailRecord[] = [];
+  readonly expunges: ExpungeRecord[] = [];
+  readonly facts = new Map<Uid, MailFacts>();
+  #lastUid = 0;
+  readonly #needFacts: boolean;
+
+  constructor(needFacts: boolean) {
+    this.#needFacts = needFacts;
+  }
+
+  /** @throws {ProtocolError} `BadValue` for UIDs that do not ascend, a missing GUID, contradicting flags */
+  add(message: MessageOf<'mailChange'>): void {
+    const { uid } = message;
+    if (uid <= this.#lastUid) throw new ProtocolError('BadValue', `the peer’s mail list is not in UID order at UID ${uid}`);
+    this.#lastUid = uid;
+    if (message.type === 'e') {
+      this.expunges.push({ uid, guid: message.guid || null, modseq: message.modseq ?? 0n });
+      return;
+    }
+    if (message.guid === undefined || !isMailGuid(message.guid)) {
+      throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no usable GUID`);
+    }
+    if (this.#needFacts) {
+      if (message.received === undefined || message.virtualSize === undefined) {
+        throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no date or size for the filter`);
+      }
+      this.facts.set(uid, { received: Number(message.received), virtualSize: Number(message.virtualSize) });
+    }
+    this.mails.push({
+      uid,
+      guid: message.guid,
+      modseq: message.modseq ?? 0n,
+      flags: (message.finalFlags ?? 0) & ALL_FLAGS,
+      addedFlags: (message.addFlags ?? 0) & ALL_FLAGS,
+      removedFlags: (message.removeFlags ?? 0) & ALL_FLAGS,
+      ...keywordsOf(message),
+    });
+  }
+}
+
+const NO_KEYWORDS = { keywords: [], addedKeywords: [], removedKeywords: [] } as const;
+
+function keywordsOf(message: MessageOf<'mailChange'>): Pick<MailRecord, 'keywords' | 'addedKeywords' | 'removedKeywords'> {
+  if (message.keywordChanges === undefined) return NO_KEYWORDS;
+  const keywords: string[] = [];
+  const addedKeywords: string[] = [];
+  const removedKeywords: string[] = [];
+  for (const change of message.keywordChanges) {
+    const name = change.slice(1);
+    if (!isKeyword(name)) throw new ProtocolError('BadValue', `the peer’s mail with UID ${message.uid} has a keyword that is none`);
+    switch (change[0]) {
+      case '=':
+        keywords.push(name);
+        break;
+      case '&':
+      case '+':
+        keywords.push(name);
+        addedKeywords.push(name);
+        break;
+      case '-':
+        removedKeywords.push(name);
+        break;
+      default:
+        throw new ProtocolError('BadValue', `the peer’s mail with UID ${message.uid} has a keyword change of no known kind`);
+    }
+  }
+  keywords.sort();
+  return { keywords, addedKeywords, removedKeywords };
+}
+
+/** An IMAP keyword: an atom (RFC 9051 `flag-keyword`); 8-bit text, which some stores have, is let through. */
+function isKeyword(name: string): boolean {
+  // eslint-disable-next-line no-control-regex
+  return name.length > 0 && name.length <= 255 && !/[\u0000-\u0020\u007f(){%*"\\\]]/.test(name);
+}
+
+/** @throws {ProtocolError} `Unexpected` unless the message is of that kind */
+export function expectKind<K extends Received['kind']>(message: Received, kind: K, where: string): Extract<Received, { kind: K }> {
+  if (!isKind(message, kind)) throw new ProtocolError('Unexpected', `the peer sent ${message.kind} where ${kind} was expected (${where})`);
+  return message;
+}
+
+export function isKind<K extends Received['kind']>(message: Received, kind: K): message is Extract<Received, { kind: K }> {
+  return message.kind === kind;
+}

@@ -1,0 +1,309 @@
+/**
+ * The conversation about one mailbox, the same code for both ends (sync-semantics.md chapters 2 and 5,
+ * dovecot-wire.md §5.2). The caller has exchanged the `mailbox` messages and opened and locked the mailbox.
+ *
+ *     send track:     attributes . changes . ------ requests . --- mails . ------------- state
+ *                                             ^                 ^                   ^
+ *                                  peer's changes      peer's requests     everything applied
+ *     receive track:  attributes . changes . requests . mails . state
+ *
+ * The receive track never waits for the send track, so neither end can block the other by not reading. A source sends
+ * no requests and receives no mails; a destination sends neither attributes nor changes nor mails (except in a dry run,
+ * where both send their lists so that both plans can be shown, and nothing else).
+ */
+import type { Conversation, MessageOf, Uid } from '@dsync/protocol';
+import { ProtocolError } from '@dsync/protocol';
+import type { Attribute, Mailbox, MailboxChanges, MailFacts } from '@dsync/storage';
+
+import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
+import { planMails } from '../mails/plan-mails.ts';
+import type { MailboxReport, MailCounts } from '../report.ts';
+import type { MailboxSyncState } from '../state/sync-state.ts';
+import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
+import { allEnded, deferred } from './deferred.ts';
+import { needsFacts } from './handshake.ts';
+import { ChangeCollector, changeMessages, expectKind, isKind } from './mail-messages.ts';
+import { MailExport } from './mail-export.ts';
+import { MailImport } from './mail-import.ts';
+import type { MailboxView } from './mailbox-view.ts';
+import { planAttributes } from './merge-attributes.ts';
+import { peerIsOurs, type Session } from './session.ts';
+
+export interface MailboxTalk {
+  readonly conversation: Conversation;
+  readonly view: MailboxView;
+  /** The mailbox to change; null in a dry run. */
+  readonly mailbox: Mailbox | null;
+  readonly ours: MessageOf<'mailbox'>;
+  readonly theirs: MessageOf<'mailbox'>;
+  /** The common state of this mailbox, if both ends use one. */
+  readonly common: MailboxSyncState | null;
+  /** Own changes since the common state, or everything. */
+  readonly changes: MailboxChanges;
+}
+
+export interface MailboxOutcome {
+  readonly report: MailboxReport;
+  /** What is common now; null: do not trust, look at everything next time. */
+  readonly state: MailboxSyncState | null;
+  /** Why the common state does not hold; nothing was changed here then. */
+  readonly stale: string | null;
+}
+
+const NOTHING: MailCounts = { saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 };
+
+/**
+ * Synchronises one mailbox.
+ * @throws {ProtocolError} what the peer does wrong; {StoreError} what the own store cannot do
+ */
+export async function talkAboutMailbox(session: Session, talk: MailboxTalk): Promise<MailboxOutcome> {
+  await using exchange = await Exchange.open(session, talk);
+  return await exchange.run();
+}
+
+class Exchange implements AsyncDisposable {
+  readonly #session: Session;
+  readonly #talk: MailboxTalk;
+  readonly #facts: ReadonlyMap<Uid, MailFacts> | null;
+  readonly #attributes: readonly Attribute[];
+  readonly #sendsLists: boolean;
+  readonly #receivesLists: boolean;
+  readonly #sendsMails: boolean;
+  readonly #receivesMails: boolean;
+  /** The peer's whole change list has come and the merge is done. */
+  readonly #planned = deferred<MailPlan>();
+  /** Every request of the peer has come. */
+  readonly #requested = deferred<readonly MessageOf<'mailRequest'>[]>();
+  /** Everything received is stored and committed. */
+  readonly #applied = deferred<MailCounts>();
+  readonly #peerState = deferred<MessageOf<'mailboxState'>>();
+  #plan: MailPlan | null = null;
+  #import: MailImport | null = null;
+  #plans: MailboxReport['plan'];
+  #stale: string | null = null;
+  #remoteCounts: MailCounts = NOTHING;
+
+  private constructor(session: Session, talk: MailboxTalk, facts: ReadonlyMap<Uid, MailFacts> | null, attributes: readonly Attribute[]) {
+    const { localIs, dryRun } = session.rules;
+    this.#session = session;
+    this.#talk = talk;
+    this.#facts = facts;
+    this.#attributes = attributes;
+    this.#sendsLists = localIs !== 'destination' || dryRun;
+    this.#receivesLists = localIs !== 'source' || dryRun;
+    this.#sendsMails = localIs !== 'destination' && !dryRun;
+    this.#receivesMails = localIs !== 'source' && !dryRun;
+  }
+
+  static async open(session: Session, talk: MailboxTalk): Promise<Exchange> {
+    const facts = needsFacts(session.rules.filter) ? await talk.view.facts() : null;
+    return new Exchange(session, talk, facts, await talk.view.attributes());
+  }
+
+  async run(): Promise<MailboxOutcome> {
+    await allEnded([this.#sendTrack(), this.#receiveTrack()], (reason) => {
+      for (const waiting of [this.#planned, this.#requested, this.#applied, this.#peerState]) waiting.reject(reason);
+      // The other track may be waiting for the peer; nothing more can come of this session.
+      void this.#session.channel.abort(reason instanceof Error ? reason.message : String(reason));
+    });
+    const local = await this.#applied.promise;
+    const theirs = await this.#peerState.promise;
+    return { report: this.#report(local), state: this.#commonState(this.#ownState(local), theirs), stale: this.#stale };
+  }
+
+  async #sendTrack(): Promise<void> {
+    const { conversation, changes, common } = this.#talk;
+    if (this.#sendsLists) {
+      for (const message of attributeMessages(this.#attributes)) await conversation.send(message);
+      await this.#end();
+      for (const message of changeMessages(changes, common?.lastCommonUid ?? 0, this.#facts)) await conversation.send(message);
+      await this.#end();
+    }
+    if (this.#receivesMails) {
+      const plan = await this.#planned.promise;
+      for (const request of this.#requests(plan)) await conversation.send(request);
+      await this.#end();
+    }
+    if (this.#sendsMails) {
+      const requests = await this.#requested.promise;
+      const mails = new MailExport(this.#talk.view, conversation, changes.mails, peerIsOurs(this.#session.channel));
+      for (const request of requests) await mails.send(request);
+      await this.#end();
+    }
+    const counts = await this.#applied.promise;
+    await conversation.send(this.#ownState(counts));
+    await this.#session.channel.flush();
+  }
+
+  async #receiveTrack(): Promise<void> {
+    const { conversation } = this.#talk;
+    if (this.#receivesLists) {
+      const attributes: Attribute[] = [];
+      for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
+        attributes.push(await receiveAttribute(expectKind(m, 'attribute', 'attributes of a mailbox')));
+      }
+      const theirs = new ChangeCollector(needsFacts(this.#session.rules.filter));
+      for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
+        theirs.add(expectKind(m, 'mailChange', 'changes of a mailbox'));
+      }
+      const plan = await this.#merge(theirs);
+      if (this.#receivesMails && this.#talk.mailbox !== null) {
+        this.#import = await MailImport.begin(this.#talk.mailbox, plan, planAttributes(this.#attributes, attributes, this.#session.rules));
+      }
+      this.#plan = plan;
+      this.#planned.resolve(plan);
+    }
+    if (this.#sendsMails) {
+      const requests: MessageOf<'mailRequest'>[] = [];
+      for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
+        requests.push(expectKind(m, 'mailRequest', 'requests for mails'));
+      }
+      this.#requested.resolve(requests);
+    }
+    if (this.#import !== null) await this.#receiveMails(this.#import);
+    else this.#applied.resolve(NOTHING);
+    const state = expectKind(await conversation.receive(), 'mailboxState', 'end of a mailbox');
+    if (state.mailboxGuid !== this.#talk.ours.mailboxGuid) throw new ProtocolError('Unexpected', 'the peer ended another mailbox than this one');
+    if (state.changesDuringSync) this.#session.notes.unexpected.push('Remote notified that changes happened during sync');
+    const [saved, copied, flagged, expunged, renumbered] = state.applied ?? [];
+    if (renumbered !== undefined) {
+      this.#remoteCounts = { saved: saved ?? 0, copied: copied ?? 0, flagged: flagged ?? 0, expunged: expunged ?? 0, renumbered };
+    }
+    this.#peerState.resolve(state);
+  }
+
+  async #receiveMails(mails: MailImport): Promise<void> {
+    const { conversation, view } = this.#talk;
+    const { observer, notes } = this.#session;
+    for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
+      const mail = expectKind(m, 'mail', 'mails');
+      await mails.take(mail);
+      observer.mailsReceived?.(view.path, mails.received, mails.wanted, mails.bytes);
+    }
+    const result = await mails.commit();
+    notes.unexpected.push(...result.unexpected);
+    this.#applied.resolve(result.counts);
+  }
+
+  /** Both plans from both lists; a source that receives no lists has nothing to plan. */
+  async #merge(theirs: ChangeCollector): Promise<MailPlan> {
+    const { rules, observer } = this.#session;
+    const { view, ours, changes } = this.#talk;
+    await this.#checkAgainstOwn(theirs);
+    const local: MailSide = { ...sideNumbers(ours), ...changes, ...(this.#facts === null ? {} : { facts: this.#facts }) };
+    const remote: MailSide = {
+      ...sideNumbers(this.#talk.theirs),
+      mails: theirs.mails,
+      expunges: theirs.expunges,
+      ...(this.#facts === null ? {} : { facts: theirs.facts }),
+    };
+    const merge = planMails(local, remote, this.#context());
+    if (merge.kind === 'stale-state') {
+      this.#stale = merge.reason;
+      return unchanged(local);
+    }
+    if (this.#stale !== null) return unchanged(local);
+    if (rules.dryRun) this.#plans = { local: merge.local.operations, remote: merge.remote.operations };
+    for (const operation of merge.local.operations) observer.mailOperation?.('local', view.path, operation);
+    for (const operation of merge.remote.operations) observer.mailOperation?.('remote', view.path, operation);
+    return merge.local;
+  }
+
+  /**
+   * With a common state both lists hold changes only, so a mail that was exchanged behind a UID shows only against the
+   * whole own list.
+   */
+  async #checkAgainstOwn(theirs: ChangeCollector): Promise<void> {
+    const { common, view } = this.#talk;
+    if (common === null || theirs.mails.every((mail) => mail.uid > common.lastCommonUid)) return;
+    const all = await view.changes(null);
+    const own = new Map((all?.mails ?? []).map((mail) => [mail.uid, mail.guid]));
+    for (const mail of theirs.mails) {
+      if (mail.uid > common.lastCommonUid) break;
+      const guid = own.get(mail.uid);
+      if (guid !== undefined && guid !== mail.guid) {
+        this.#stale = `Unexpected GUID mismatch for UID=${mail.uid}: ${guid} != ${mail.guid}`;
+        return;
+      }
+    }
+  }
+
+  #context(): MailMergeContext {
+    const { rules, channel } = this.#session;
+    const { common } = this.#talk;
+    return {
+      mode: rules.mode,
+      source: rules.localIs === 'destination' ? 'remote' : 'local',
+      localStarts: rules.role === 'master',
+      common: common === null ? null : { uid: common.lastCommonUid, modseq: common.lastCommonModseq },
+      filter: rules.filter,
+      evidence: peerIsOurs(channel) ? 'record' : 'position',
+    };
+  }
+
+  /** One request for each mail that has to come; a peer that sends by GUID gets each GUID once. */
+  *#requests(plan: MailPlan): Generator<MessageOf<'mailRequest'>> {
+    const once = peerIsOurs(this.#session.channel) ? null : new Set<string>();
+    for (const operation of plan.operations) {
+      if (operation.op !== 'save' || once?.has(operation.guid)) continue;
+      once?.add(operation.guid);
+      yield { kind: 'mailRequest', guid: operation.guid, uid: operation.remoteUid };
+    }
+  }
+
+  /** What this side can say to be common now; the lower of both sides' values will count. */
+  #ownState(counts: MailCounts): MessageOf<'mailboxState'> {
+    const { ours, theirs } = this.#talk;
+    const uidNext = this.#plan === null ? Math.max(ours.uidNext, theirs.uidNext) : this.#plan.uidNext;
+    const isSource = this.#session.rules.localIs === 'source';
+    return {
+      kind: 'mailboxState',
+      mailboxGuid: ours.mailboxGuid,
+      lastUidValidity: this.#stale === null ? (this.#plan?.uidValidity ?? ours.uidValidity) : 0,
+      lastCommonUid: (isSource ? ours.uidNext : uidNext) - 1,
+      // The modseq that the peer had before the run: changes that users make meanwhile must be looked at next time.
+      lastCommonModseq: isSource ? ours.highestModseq : theirs.highestModseq,
+      lastCommonPrivateModseq: 0n,
+      messages: ours.messages + counts.saved + counts.copied - counts.expunged,
+      ...(this.#stale !== null || this.#import?.uidsChanged ? { changesDuringSync: true } : {}),
+      applied: [counts.saved, counts.copied, counts.flagged, counts.expunged, counts.renumbered],
+    };
+  }
+
+  #commonState(mine: MessageOf<'mailboxState'>, theirs: MessageOf<'mailboxState'>): MailboxSyncState | null {
+    if (this.#stale !== null || theirs.lastUidValidity === 0) return null;
+    const lower = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+    return {
+      uidValidity: mine.lastUidValidity,
+      lastCommonUid: Math.min(mine.lastCommonUid, theirs.lastCommonUid),
+      lastCommonModseq: lower(mine.lastCommonModseq, theirs.lastCommonModseq),
+      lastCommonPrivateModseq: lower(mine.lastCommonPrivateModseq, theirs.lastCommonPrivateModseq),
+      messages: mine.messages ?? 0,
+    };
+  }
+
+  #end(): Promise<void> {
+    return this.#talk.conversation.send({ kind: 'listEnd' });
+  }
+
+  #report(local: MailCounts): MailboxReport {
+    const { view, ours } = this.#talk;
+    const report = { path: view.path, guid: ours.mailboxGuid, local, remote: this.#remoteCounts };
+    return this.#plans === undefined ? report : { ...report, plan: this.#plans };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#import?.[Symbol.asyncDispose]();
+  }
+}
+
+function sideNumbers(message: MessageOf<'mailbox'>): Omit<MailSide, 'mails' | 'expunges' | 'facts'> {
+  const { uidValidity, uidNext, messages, highestModseq, firstRecentUid } = message;
+  return { uidValidity, uidNext, messages, highestModseq, firstRecentUid };
+}
+
+/** The plan of a side that must leave its mailbox alone. */
+function unchanged(side: MailSide): MailPlan {
+  const { uidValidity, uidNext, highestModseq, firstRecentUid } = side;
+  return { rebuild: false, operations: [], uidValidity, uidNext, highestModseq, firstRecentUid };
+}

@@ -1,0 +1,138 @@
+/** A run from the side that starts it: drives the phases of sync-semantics.md chapter 2. */
+import { hostname as machineName } from 'node:os';
+
+import type { Channel } from '@dsync/protocol';
+import type { MailStore } from '@dsync/storage';
+
+import type { SyncOptions } from '../options.ts';
+import type { MailCounts, SyncObserver, SyncReport, TreeCounts } from '../report.ts';
+import type { SyncState } from '../state/sync-state.ts';
+import type { MergedMailbox } from '../tree/tree-plan.ts';
+import { equalState, provenEqual } from './announce-mailbox.ts';
+import { masterRules } from './handshake.ts';
+import { InFlight } from './in-flight.ts';
+import { expectKind } from './mail-messages.ts';
+import { newNotes, peerIsOurs, type Session } from './session.ts';
+import { announceMailbox } from './sync-mailbox.ts';
+import { mergeTrees, type TreeOutcome } from './sync-trees.ts';
+import { withUserLock } from './user-lock.ts';
+
+/**
+ * Synchronises `store` with the peer at the other end of `channel`, which is not closed here.
+ * @param hostname the name that was sent in the own handshake
+ * @throws {ProtocolError} when the conversation fails; {StoreError} when the own store does; {SyncError} otherwise
+ */
+export async function runMaster(
+  store: MailStore,
+  channel: Channel,
+  options: SyncOptions,
+  observer: SyncObserver,
+  hostname: string = machineName(),
+): Promise<SyncReport> {
+  const rules = masterRules(options);
+  const common = rules.algorithm === 'state' ? options.state : null;
+  const session: Session = { store, channel, rules, observer, common, notes: newNotes() };
+  try {
+    return await withUserLock(session, hostname, async () => {
+      if (common !== null) await sendStates(channel, common);
+      const trees = await mergeTrees(session);
+      if (!rules.noMails) await syncMailboxes(session, trees.mailboxes);
+      await channel.endMailboxes();
+      await channel.flush();
+      return await finish(session, trees);
+    });
+  } catch (error) {
+    await channel.abort(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+async function sendStates(channel: Channel, states: SyncState): Promise<void> {
+  for (const [mailboxGuid, state] of states) {
+    await channel.session.send({
+      kind: 'mailboxState',
+      mailboxGuid,
+      lastUidValidity: state.uidValidity,
+      lastCommonUid: state.lastCommonUid,
+      lastCommonModseq: state.lastCommonModseq,
+      lastCommonPrivateModseq: state.lastCommonPrivateModseq,
+      messages: state.messages,
+    });
+  }
+  await channel.session.send({ kind: 'listEnd' });
+}
+
+/** Every mailbox that the trees do not prove equal, several at a time where the channel allows it. */
+async function syncMailboxes(session: Session, mailboxes: readonly MergedMailbox[]): Promise<void> {
+  const { channel, observer, notes } = session;
+  const todo: MergedMailbox[] = [];
+  for (const merged of mailboxes) {
+    if (!skippedByTree(session, merged)) todo.push(merged);
+    else if (merged.local && merged.remote) notes.state.set(merged.guid, equalState(merged.local, merged.remote));
+  }
+  const inFlight = new InFlight(channel.window, (reason) => {
+    void channel.abort(reason instanceof Error ? reason.message : String(reason));
+  });
+  for (const [index, merged] of todo.entries()) {
+    await inFlight.start(async () => {
+      observer.mailboxStarted?.(merged.localPath, index, todo.length);
+      await announceMailbox(session, merged);
+    });
+  }
+  await inFlight.end();
+}
+
+/** Our own kind sends every mailbox's numbers with the tree, so that equal ones cost no message of their own. */
+function skippedByTree(session: Session, merged: MergedMailbox): boolean {
+  const { local, remote } = merged;
+  if (session.rules.algorithm === 'full' || !peerIsOurs(session.channel)) return false;
+  if (local === undefined || remote === undefined) return false;
+  return local.guid === remote.guid && provenEqual(local, remote);
+}
+
+async function finish(session: Session, trees: TreeOutcome): Promise<SyncReport> {
+  const { channel, rules, notes } = session;
+  const last = expectKind(await channel.session.receive(), 'finish', 'end of the run');
+  if (last.requireFullResync) notes.requireFullResync = true;
+  if (last.changed && notes.unexpected.length === 0) notes.unexpected.push('Remote notified that changes happened during sync');
+  if (last.requireFullResync && notes.unexpected.length === 0) notes.unexpected.push('Remote requires a full resync');
+  const [mailboxesCreated = 0, mailboxesRenamed = 0, mailboxesDeleted = 0, subscriptions = 0] = last.appliedToTree ?? [];
+  const remoteTree: TreeCounts = { mailboxesCreated, mailboxesRenamed, mailboxesDeleted, subscriptions };
+  notes.mailboxes.sort((a, b) => (a.path.join('\0') < b.path.join('\0') ? -1 : 1));
+  return {
+    mode: rules.mode,
+    dryRun: rules.dryRun,
+    dialect: channel.peer.dialect,
+    local: { ...sum(notes.mailboxes.map((m) => m.local)), ...trees.counts },
+    remote: { ...sum(notes.mailboxes.map((m) => m.remote)), ...remoteTree },
+    mailboxes: notes.mailboxes,
+    ...(rules.dryRun ? { treePlan: trees.plan } : {}),
+    state: notes.requireFullResync ? null : stateOf(session, trees.mailboxes),
+    unexpected: notes.unexpected,
+    warnings: [...notes.warnings, ...(last.warnings ?? [])],
+    bytesIn: channel.bytesIn,
+    bytesOut: channel.bytesOut,
+  };
+}
+
+/** States of mailboxes that still exist; those that this run did not look at keep the one they had. */
+function stateOf(session: Session, mailboxes: readonly MergedMailbox[]): SyncState {
+  const state = new Map<MergedMailbox['guid'], NonNullable<ReturnType<SyncState['get']>>>();
+  for (const { guid } of mailboxes) {
+    const known = session.notes.state.get(guid) ?? session.common?.get(guid);
+    if (known !== undefined) state.set(guid, known);
+  }
+  return state;
+}
+
+function sum(counts: readonly MailCounts[]): MailCounts {
+  const total = { saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 };
+  for (const c of counts) {
+    total.saved += c.saved;
+    total.copied += c.copied;
+    total.flagged += c.flagged;
+    total.expunged += c.expunged;
+    total.renumbered += c.renumbered;
+  }
+  return total;
+}

@@ -1,0 +1,94 @@
+/** A run from the side that serves it; the master's handshake says what is to be done. */
+import { hostname as machineName } from 'node:os';
+
+import type { Channel, MailboxGuid, MessageOf } from '@dsync/protocol';
+import type { MailStore } from '@dsync/storage';
+
+import type { MailboxReport, SyncObserver, TreeCounts } from '../report.ts';
+import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
+import type { MergedMailbox } from '../tree/tree-plan.ts';
+import { slaveRules } from './handshake.ts';
+import { InFlight } from './in-flight.ts';
+import { expectKind, isKind } from './mail-messages.ts';
+import { newNotes, type Session } from './session.ts';
+import { answerMailbox } from './sync-mailbox.ts';
+import { mergeTrees } from './sync-trees.ts';
+import { withUserLock } from './user-lock.ts';
+
+export interface SlaveReport {
+  readonly tree: TreeCounts;
+  readonly mailboxes: readonly MailboxReport[];
+  readonly unexpected: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Serves one run on `channel`, which is closed at its end.
+ * @param hostname the name that was sent in the own handshake
+ * @throws {ProtocolError} when the conversation fails; {StoreError} when the own store does
+ */
+export async function runSlave(
+  store: MailStore,
+  channel: Channel,
+  observer: SyncObserver,
+  hostname: string = machineName(),
+): Promise<SlaveReport> {
+  try {
+    const rules = slaveRules(channel.handshake);
+    const session: Session = { store, channel, rules, observer, common: null, notes: newNotes() };
+    return await withUserLock(session, hostname, async () => {
+      const common = rules.algorithm === 'state' ? await receiveStates(channel) : null;
+      return await serve({ ...session, common });
+    });
+  } catch (error) {
+    await channel.abort(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+async function serve(session: Session): Promise<SlaveReport> {
+  const { channel, notes } = session;
+  const trees = await mergeTrees(session);
+  const byGuid = new Map<MailboxGuid, MergedMailbox>(trees.mailboxes.map((merged) => [merged.guid, merged]));
+  const inFlight = new InFlight(channel.window, (reason) => {
+    void channel.abort(reason instanceof Error ? reason.message : String(reason));
+  });
+  for (let next = await channel.acceptMailbox(); next !== null; next = await channel.acceptMailbox()) {
+    const conversation = next;
+    await inFlight.start(() => answerMailbox(session, conversation, byGuid));
+  }
+  await inFlight.end();
+  await channel.session.send(lastWord(session, trees.counts));
+  await channel.session.send({ kind: 'done' });
+  await channel.flush();
+  return { tree: trees.counts, mailboxes: notes.mailboxes, unexpected: notes.unexpected, warnings: notes.warnings };
+}
+
+function lastWord(session: Session, tree: TreeCounts): MessageOf<'finish'> {
+  const { notes } = session;
+  return {
+    kind: 'finish',
+    ...(notes.requireFullResync ? { requireFullResync: true } : {}),
+    ...(notes.unexpected.length > 0 ? { changed: true } : {}),
+    ...(notes.warnings.length > 0 ? { warnings: notes.warnings.slice(0, MAX_WARNINGS) } : {}),
+    appliedToTree: [tree.mailboxesCreated, tree.mailboxesRenamed, tree.mailboxesDeleted, tree.subscriptions],
+  };
+}
+
+/** More than a person reads; the own log has them all. */
+const MAX_WARNINGS = 100;
+
+async function receiveStates(channel: Channel): Promise<SyncState> {
+  const states = new Map<MailboxGuid, MailboxSyncState>();
+  for (let m = await channel.session.receive(); !isKind(m, 'listEnd'); m = await channel.session.receive()) {
+    const state = expectKind(m, 'mailboxState', 'saved states');
+    states.set(state.mailboxGuid, {
+      uidValidity: state.lastUidValidity,
+      lastCommonUid: state.lastCommonUid,
+      lastCommonModseq: state.lastCommonModseq,
+      lastCommonPrivateModseq: state.lastCommonPrivateModseq,
+      messages: state.messages ?? 0,
+    });
+  }
+  return states;
+}

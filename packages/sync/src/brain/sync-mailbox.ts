@@ -1,0 +1,179 @@
+/** One mailbox from its announcement to its end: opening, locking, deciding, talking. For both roles. */
+import type { Conversation, MailboxGuid, MailboxPath, MessageOf } from '@dsync/protocol';
+import { ProtocolError } from '@dsync/protocol';
+import type { Mailbox, MailboxChanges, MailboxStatus } from '@dsync/storage';
+
+import type { MailboxSyncState } from '../state/sync-state.ts';
+import type { MergedMailbox } from '../tree/tree-plan.ts';
+import { canSkip, equalState, mailboxMessage, missingMessage, staleReason } from './announce-mailbox.ts';
+import { expectKind } from './mail-messages.ts';
+import { talkAboutMailbox } from './mailbox-conversation.ts';
+import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
+import type { Session } from './session.ts';
+
+/** Seconds to wait for another synchroniser in the same mailbox, unless `-l` says otherwise. */
+const MAILBOX_LOCK_SECONDS = 30;
+
+/** The master's part: announces the mailbox and synchronises it, unless both sides find it equal. */
+export async function announceMailbox(session: Session, merged: MergedMailbox): Promise<void> {
+  await using opened = await Opened.of(session, merged.guid, merged);
+  // Gone since the tree was read: the next run tells the other side.
+  if (opened === null) return;
+  if (opened.stale !== null) return noteStale(session, merged.localPath, opened.stale);
+  const conversation = session.channel.openMailbox();
+  await conversation.send(opened.message);
+  const theirs = expectKind(await conversation.receive(), 'mailbox', 'answer to a mailbox');
+  if (theirs.mailboxGuid !== merged.guid) throw new ProtocolError('Unexpected', 'the peer answered with another mailbox');
+  if (theirs.ignore) return;
+  if (theirs.lost) {
+    session.notes.unexpected.push(`Remote lost mailbox GUID ${merged.guid} (maybe it was just deleted?)`);
+    session.notes.requireFullResync = true;
+    return;
+  }
+  await converse(session, opened, conversation, theirs);
+}
+
+/** The slave's part: answers the announcement that comes first on the conversation. */
+export async function answerMailbox(
+  session: Session,
+  conversation: Conversation,
+  mergedByGuid: ReadonlyMap<MailboxGuid, MergedMailbox>,
+): Promise<void> {
+  const theirs = expectKind(await conversation.receive(), 'mailbox', 'announcement of a mailbox');
+  const guid = theirs.mailboxGuid;
+  await using opened = await Opened.of(session, guid, mergedByGuid.get(guid));
+  if (opened === null || opened.stale !== null) {
+    const ignore = session.rules.mode === 'one-way' && session.rules.localIs === 'source';
+    if (opened?.stale) noteStale(session, opened.view.path, opened.stale);
+    else if (!ignore) session.notes.unexpected.push(`Mailbox GUID ${guid} was lost`);
+    await conversation.send(missingMessage(guid, ignore ? 'ignore' : 'lost'));
+    return await session.channel.flush();
+  }
+  await conversation.send(opened.message);
+  await converse(session, opened, conversation, theirs);
+}
+
+async function converse(session: Session, opened: Opened, conversation: Conversation, theirs: MessageOf<'mailbox'>): Promise<void> {
+  const { rules, notes } = session;
+  const ours = opened.message;
+  if (canSkip(rules, ours, theirs)) {
+    notes.state.set(ours.mailboxGuid, equalState(ours, theirs));
+    return await session.channel.flush();
+  }
+  // UIDs that do not correspond make the common state worthless; both sides see that from the two messages.
+  const common = ours.uidValidity === theirs.uidValidity ? opened.common : null;
+  const changes = common === null ? await opened.everything() : opened.changes;
+  const outcome = await talkAboutMailbox(session, {
+    conversation,
+    view: opened.view,
+    mailbox: rules.dryRun ? null : opened.mailbox,
+    ours,
+    theirs,
+    common,
+    changes,
+  });
+  notes.mailboxes.push(outcome.report);
+  if (outcome.stale !== null) noteMismatch(session, opened.view.path, outcome.stale);
+  if (outcome.state === null) notes.requireFullResync = true;
+  else notes.state.set(ours.mailboxGuid, outcome.state);
+}
+
+function noteMismatch(session: Session, path: MailboxPath, reason: string): void {
+  const text = `Mailbox ${path.join('/')} doesn't match previous state: ${reason} (dsync must be run again without the state)`;
+  session.notes.warnings.push(text);
+  session.notes.unexpected.push(text);
+  session.observer.warning?.(text);
+}
+
+function noteStale(session: Session, path: MailboxPath, reason: string): void {
+  const name = path.join('/');
+  const text = `Failed to do incremental sync for mailbox ${name}, retry with a full sync (${reason})`;
+  session.notes.warnings.push(text);
+  session.notes.unexpected.push(`Incremental sync failed: ${name}: ${reason}`);
+  session.notes.requireFullResync = true;
+  session.observer.warning?.(text);
+}
+
+/** A mailbox that is open and locked for one conversation. */
+class Opened implements AsyncDisposable {
+  readonly view: MailboxView;
+  /** null: a dry run's mailbox that is yet to be made. */
+  readonly mailbox: Mailbox | null;
+  readonly message: MessageOf<'mailbox'>;
+  readonly common: MailboxSyncState | null;
+  /** Changes since the common state; empty without one. */
+  readonly changes: MailboxChanges;
+  /** Why the common state does not hold on this side. */
+  readonly stale: string | null;
+  readonly #lock: AsyncDisposable | null;
+
+  private constructor(fields: Pick<Opened, 'view' | 'mailbox' | 'message' | 'common' | 'changes' | 'stale'>, lock: AsyncDisposable | null) {
+    this.view = fields.view;
+    this.mailbox = fields.mailbox;
+    this.message = fields.message;
+    this.common = fields.common;
+    this.changes = fields.changes;
+    this.stale = fields.stale;
+    this.#lock = lock;
+  }
+
+  /** null: there is no such mailbox. In a dry run it may have another GUID yet, or be yet to be made. */
+  static async of(session: Session, guid: MailboxGuid, merged: MergedMailbox | undefined): Promise<Opened | null> {
+    const { store, rules } = session;
+    const presentGuid = rules.dryRun ? merged?.local?.guid : guid;
+    const mailbox = presentGuid === undefined ? null : await store.openMailbox(presentGuid);
+    if (mailbox === null) {
+      if (!rules.dryRun || merged === undefined) return null;
+      const view = emptyView(merged.localPath, guid, merged.remote?.uidValidity ?? 1);
+      return await Opened.#with(session, guid, view, null, null);
+    }
+    const seconds = rules.lockTimeout > 0 ? rules.lockTimeout : MAILBOX_LOCK_SECONDS;
+    let lock: AsyncDisposable | null = null;
+    try {
+      // A dry run changes nothing, so it keeps nobody out.
+      lock = rules.dryRun ? null : await mailbox.lock(seconds * 1000);
+      return await Opened.#with(session, guid, viewOf(mailbox), mailbox, lock);
+    } catch (error) {
+      await lock?.[Symbol.asyncDispose]();
+      await mailbox[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #with(
+    session: Session,
+    guid: MailboxGuid,
+    view: MailboxView,
+    mailbox: Mailbox | null,
+    lock: AsyncDisposable | null,
+  ): Promise<Opened> {
+    const status = await view.status();
+    const common = session.common?.get(guid) ?? null;
+    const message = mailboxMessage(guid, status, session.store.capabilities);
+    const { changes, stale } = common === null ? { changes: NO_CHANGES, stale: null } : await changesSince(view, status, common);
+    return new Opened({ view, mailbox, message, common, changes, stale }, lock);
+  }
+
+  async everything(): Promise<MailboxChanges> {
+    return (await this.view.changes(null)) ?? NO_CHANGES;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock?.[Symbol.asyncDispose]();
+    await this.mailbox?.[Symbol.asyncDispose]();
+  }
+}
+
+const NO_CHANGES: MailboxChanges = { mails: [], expunges: [] };
+
+async function changesSince(
+  view: MailboxView,
+  status: MailboxStatus,
+  common: MailboxSyncState,
+): Promise<{ readonly changes: MailboxChanges; readonly stale: string | null }> {
+  const stale = staleReason(common, status);
+  if (stale !== null) return { changes: NO_CHANGES, stale };
+  const changes = await view.changes({ uid: common.lastCommonUid, modseq: common.lastCommonModseq });
+  if (changes === null) return { changes: NO_CHANGES, stale: `the history does not reach back to modseq ${common.lastCommonModseq}` };
+  return { changes, stale: null };
+}

@@ -1,0 +1,57 @@
+/** The exchange and merge of the mailbox trees, the same for both roles. */
+import type { TreeSnapshot } from '@dsync/storage';
+
+import type { SyncReport, TreeCounts } from '../report.ts';
+import { applyTree } from '../tree/apply-tree.ts';
+import { planTree } from '../tree/plan-tree.ts';
+import { selectTree } from '../tree/selection.ts';
+import type { MergedMailbox, TreeMergeContext } from '../tree/tree-plan.ts';
+import { receiveTree, treeMessages } from '../tree/wire.ts';
+import { allEnded } from './deferred.ts';
+import type { Session } from './session.ts';
+
+export interface TreeOutcome {
+  readonly mailboxes: readonly MergedMailbox[];
+  readonly counts: TreeCounts;
+  readonly plan: NonNullable<SyncReport['treePlan']>;
+}
+
+const NOTHING: TreeCounts = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 };
+
+/** Exchanges the trees, merges them and carries out the own part, unless it is a dry run. */
+export async function mergeTrees(session: Session): Promise<TreeOutcome> {
+  const { store, rules, notes, observer } = session;
+  const full = await store.readTree();
+  const local = selectTree(full, rules.selection);
+  const remote = await exchange(session, local);
+  const merge = planTree(local, remote, context(session));
+  for (const operation of merge.local) observer.treeOperation?.('local', operation);
+  for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
+  const plan = { local: merge.local, remote: merge.remote };
+  if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: NOTHING, plan };
+  const applied = await applyTree(store, merge.local);
+  notes.unexpected.push(...applied.unexpected);
+  return { mailboxes: merge.mailboxes, counts: applied.counts, plan };
+}
+
+/** Sends and receives at once: two trees larger than the carrier's buffers would otherwise block each other. */
+async function exchange(session: Session, local: TreeSnapshot): Promise<TreeSnapshot> {
+  const { channel } = session;
+  let remote: TreeSnapshot | null = null;
+  const send = async (): Promise<void> => {
+    for (const message of treeMessages(local)) await channel.session.send(message);
+    await channel.flush();
+  };
+  const receive = async (): Promise<void> => {
+    remote = await receiveTree(channel.session);
+  };
+  await allEnded([send(), receive()], (reason) => {
+    void channel.abort(reason instanceof Error ? reason.message : String(reason));
+  });
+  return remote ?? local;
+}
+
+function context(session: Session): TreeMergeContext {
+  const { rules } = session;
+  return { mode: rules.mode, source: rules.localIs === 'destination' ? 'remote' : 'local', altChar: rules.altChar };
+}
