@@ -10,5 +10,6 @@ export default {
     '^@dsync/([a-z]+)/test-kit$': '<rootDir>/packages/$1/test-kit/index.ts',
   },
   testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/tests/**/*.test.ts'],
+  reporters: ['default', '<rootDir>/tests/support/reporter.js'],
   modulePathIgnorePatterns: ['<rootDir>/packages/[^/]+/dist/'],
 };
