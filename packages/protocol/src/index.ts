@@ -3,3 +3,4 @@ export * from './errors.ts';
 export * from './fields.ts';
 export * from './table.ts';
 export * from './channel.ts';
+export * from './doveadm/index.ts';

@@ -1,0 +1,24 @@
+/** The doveadm layer: what stands in front of a session on TCP and UNIX sockets (dovecot-wire.md §1). Pure codecs. */
+export { MAX_DOVEADM_LINE, MAX_LOG_LINE, MAX_PACKET } from './limits.ts';
+export {
+  DOVEADM_CLIENT_MINOR,
+  DOVEADM_REPLIES,
+  DOVEADM_SERVER_MINOR,
+  isDoveadmLogin,
+  LineBuffer,
+  parseCommandLine,
+  parsePlainLine,
+  parseReplyLine,
+  parseVersionLine,
+  printCommandLine,
+  printPlainLine,
+  printReply,
+  printVersionLine,
+  type DoveadmCommand,
+  type DoveadmReply,
+  type DoveadmReplyWord,
+  type DoveadmService,
+} from './lines.ts';
+export { LogLineReader, printLogLine, type RemoteLogLevel, type RemoteLogLine } from './log-lines.ts';
+export { ChannelReader, LOG_CHANNEL, MAIN_CHANNEL, packetHeader, type Piece } from './multiplex.ts';
+export { joinTabFields, splitTabFields, tabEscape, tabUnescape } from './tab-escape.ts';
