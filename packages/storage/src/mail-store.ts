@@ -139,6 +139,11 @@ export interface CommitResult {
    * the run must be repeated (exit status 2).
    */
   readonly uidsChanged: boolean;
+  /**
+   * HIGHESTMODSEQ just before the commit. Above the one that came with `changes`: others changed the mailbox meanwhile,
+   * and a common state must not claim that their changes were seen. 0 if the store keeps no modseqs.
+   */
+  readonly modseqBefore: Modseq;
   readonly saved: number;
   readonly copied: number;
   readonly flagged: number;
@@ -161,7 +166,10 @@ export interface MailboxTransaction extends AsyncDisposable {
   copy(from: Uid, mail: Omit<NewMail, 'received' | 'saved'>): void;
   /** Gives a mail another UID (≥ UIDNEXT); everything else of it stays. The old UID becomes expunged. */
   renumber(from: Uid, to: Uid): void;
-  /** Sets flags and keywords to exactly these; as a sync's change, not a user's (it leaves no added/removed). */
+  /**
+   * Sets flags and keywords to exactly these; as a sync's change, not a user's (it leaves no added/removed). What a user
+   * changes between `begin` and `commit` stays changed.
+   */
   setFlags(uid: Uid, flags: number, keywords: readonly string[], modseq: Modseq): void;
   /** Removes the mail if it still has that GUID. */
   expunge(uid: Uid, guid: MailGuid): void;
@@ -210,6 +218,14 @@ export interface Mailbox extends AsyncDisposable {
   lock(timeoutMs: number): Promise<AsyncDisposable>;
 }
 
+/** Which namespaces a run looks at (sync-semantics.md 3.2). */
+export interface NamespaceSelection {
+  /** `-n`: prefixes; empty: the default choice. */
+  readonly namespaces: readonly string[];
+  /** `-N`. */
+  readonly allNamespaces: boolean;
+}
+
 /** A user's mail. Names are paths of parts; a part never contains the store's separator, `\0`, CR or LF. */
 export interface MailStore extends AsyncDisposable {
   readonly capabilities: StoreCapabilities;
@@ -233,6 +249,12 @@ export interface MailStore extends AsyncDisposable {
   /** @throws {StoreError} `NotFound`, `NotEmpty` */
   deleteDirectory(path: MailboxPath, at: number): Promise<void>;
   setSubscribed(path: MailboxPath, subscribed: boolean, at: number): Promise<void>;
+  /**
+   * Only of stores with namespaces: this store reduced to those that a run looks at (namespaces/selection.ts). Names
+   * outside them are not listed and cannot be made. Closing the reduced store leaves this one open.
+   * @throws {StoreError} `NotFound` when no namespace is left, `Temporary` when two of them differ in separator
+   */
+  selectNamespaces?(selection: NamespaceSelection): MailStore;
   /** The per-user lock of `-l`. @throws {StoreError} `Locked` */
   lockUser(timeoutMs: number): Promise<AsyncDisposable>;
 }
