@@ -157,7 +157,7 @@ class Book {
     const mail = this.#mail(from);
     this.#take(mail);
     this.#flagged.delete(from);
-    this.#expunges.push({ uid: from, guid: mail.guid, modseq: this.#atLeast(0n) });
+    this.#expunges.push({ uid: mail.uid, guid: mail.guid, modseq: this.#atLeast(0n) });
     this.#put({ ...mail, uid: to, modseq: this.#atLeast(mail.modseq), name: name ?? mail.name });
   }
 
@@ -165,7 +165,7 @@ class Book {
     const mail = this.#mail(uid);
     this.#take(mail);
     this.#flagged.delete(uid);
-    this.#expunges.push({ uid, guid: mail.guid, modseq: this.#atLeast(0n) });
+    this.#expunges.push({ uid: mail.uid, guid: mail.guid, modseq: this.#atLeast(0n) });
     this.#messages--;
   }
 

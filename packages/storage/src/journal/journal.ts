@@ -2,7 +2,7 @@
  * History for stores that keep none: modseqs, expunges, deletions, renames and subscription times. A journal belongs to
  * one store. Losing it costs a full comparison, never a mail: nothing is deleted for want of an entry.
  */
-import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath, Modseq, Uid } from '@dsync/protocol';
 
 import type { MailRecord } from '../mail-store.ts';
 
@@ -12,7 +12,7 @@ export interface JournalMail extends MailRecord {
 }
 
 export interface JournalExpunge {
-  readonly uid: number;
+  readonly uid: Uid;
   readonly guid: string;
   readonly modseq: Modseq;
 }
