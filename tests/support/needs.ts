@@ -11,7 +11,9 @@ export interface Need {
 }
 
 const onPath = (program: string): boolean =>
-  [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'].some((folder) => existsSync(join(folder, program)));
+  [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'].some((folder) =>
+    existsSync(join(folder, program)),
+  );
 
 const program = (name: string, packages: string): Need => ({
   text: `${name}: apt-get install ${packages}`,
@@ -19,7 +21,9 @@ const program = (name: string, packages: string): Need => ({
 });
 
 /** The folder with the sample mail and the recorded scenarios: DSYNC_SHARED, or `shared` beside the checkout. */
-export const sharedFolder: string = resolve(process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../shared'));
+export const sharedFolder: string = resolve(
+  process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../shared'),
+);
 
 /** Where test:peers keeps the Debian that holds Dovecot 2.4. */
 export const peersCache: string = process.env['DSYNC_PEERS_CACHE'] ?? '/var/cache/dsync-peers';
@@ -27,12 +31,18 @@ export const peersCache: string = process.env['DSYNC_PEERS_CACHE'] ?? '/var/cach
 export const NEEDS = {
   root: { text: 'root: sudo npm test', met: () => process.getuid?.() === 0 },
   dovecot23: program('dovecot', 'dovecot-core dovecot-imapd'),
-  dovecot24: { text: 'Dovecot 2.4: sudo npm run test:peers', met: () => existsSync(join(peersCache, 'trixie/usr/sbin/dovecot')) },
+  dovecot24: {
+    text: 'Dovecot 2.4: sudo npm run test:peers',
+    met: () => existsSync(join(peersCache, 'trixie/usr/sbin/dovecot')),
+  },
   sshd: program('sshd', 'openssh-server'),
   ssh: program('ssh', 'openssh-client'),
   rsync: program('rsync', 'rsync'),
   mbsync: program('mbsync', 'isync'),
-  corpus: { text: 'the sample mail: DSYNC_SHARED=FOLDER npm test', met: () => existsSync(join(sharedFolder, 'corpus')) },
+  corpus: {
+    text: 'the sample mail: DSYNC_SHARED=FOLDER npm test',
+    met: () => existsSync(join(sharedFolder, 'corpus')),
+  },
   vectors: {
     text: 'the recorded scenarios: DSYNC_SHARED=FOLDER npm test',
     met: () => existsSync(join(sharedFolder, 'vectors/scenarios.json')),

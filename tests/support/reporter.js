@@ -17,7 +17,10 @@ const collectSkipped = (results) =>
       .filter((assertion) => ['pending', 'todo', 'disabled'].includes(assertion.status))
       .map((assertion) => {
         const name = nameOf(assertion);
-        return { name: name.replace(NEEDS, '').replace(/ +/g, ' ').trim(), needs: NEEDS.exec(name)?.[1] ?? 'no reason given' };
+        return {
+          name: name.replace(NEEDS, '').replace(/ +/g, ' ').trim(),
+          needs: NEEDS.exec(name)?.[1] ?? 'no reason given',
+        };
       }),
   );
 
