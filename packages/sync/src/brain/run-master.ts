@@ -12,7 +12,7 @@ import { equalState, provenEqual } from './announce-mailbox.ts';
 import { masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind } from './mail-messages.ts';
-import { newNotes, peerIsOurs, type Session } from './session.ts';
+import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees, type TreeOutcome } from './sync-trees.ts';
 import { withUserLock } from './user-lock.ts';
@@ -31,8 +31,8 @@ export async function runMaster(
 ): Promise<SyncReport> {
   const rules = masterRules(options);
   const common = rules.algorithm === 'state' ? options.state : null;
-  const session: Session = { store, channel, rules, observer, common, notes: newNotes() };
   try {
+    const session: Session = { store: storeForRun(store, rules.selection), channel, rules, observer, common, notes: newNotes() };
     return await withUserLock(session, hostname, async () => {
       if (common !== null) await sendStates(channel, common);
       const trees = await mergeTrees(session);

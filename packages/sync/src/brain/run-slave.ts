@@ -10,7 +10,7 @@ import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { slaveRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind, isKind } from './mail-messages.ts';
-import { newNotes, type Session } from './session.ts';
+import { newNotes, type Session, storeForRun } from './session.ts';
 import { answerMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
 import { withUserLock } from './user-lock.ts';
@@ -35,7 +35,7 @@ export async function runSlave(
 ): Promise<SlaveReport> {
   try {
     const rules = slaveRules(channel.handshake);
-    const session: Session = { store, channel, rules, observer, common: null, notes: newNotes() };
+    const session: Session = { store: storeForRun(store, rules.selection), channel, rules, observer, common: null, notes: newNotes() };
     return await withUserLock(session, hostname, async () => {
       const common = rules.algorithm === 'state' ? await receiveStates(channel) : null;
       return await serve({ ...session, common });

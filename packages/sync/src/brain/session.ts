@@ -2,6 +2,7 @@
 import type { Channel, MailboxGuid } from '@dsync/protocol';
 import type { MailStore } from '@dsync/storage';
 
+import type { Selection } from '../options.ts';
 import type { MailboxReport, SyncObserver } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { SessionRules } from './handshake.ts';
@@ -35,4 +36,13 @@ export function newNotes(): RunNotes {
 /** Whether the other end keeps our rules: deletes only on a record, sends digests, answers a dry run. */
 export function peerIsOurs(channel: Channel): boolean {
   return channel.peer.dialect === 'native';
+}
+
+/**
+ * The part of the store that the run looks at: the namespaces that were asked for.
+ */
+export function storeForRun(store: MailStore, selection: Selection): MailStore {
+  if (store.selectNamespaces !== undefined) return store.selectNamespaces(selection);
+  // A prefix that is not there means the namespace without prefix (sync-semantics.md 1.4), which is all that there is.
+  return store;
 }
