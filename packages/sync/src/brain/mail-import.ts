@@ -175,7 +175,9 @@ export class MailImport implements AsyncDisposable {
       case 'flag':
         return transaction.setFlags(operation.uid, operation.flags, operation.keywords, operation.modseq);
       case 'expunge':
-        return transaction.expunge(operation.uid, operation.guid);
+        // Only the other side's plan can be without a GUID; ours was made with the whole own list at hand.
+        if (operation.guid !== null) transaction.expunge(operation.uid, operation.guid);
+        return;
       default:
         operation satisfies never;
     }

@@ -78,6 +78,8 @@ class Exchange implements AsyncDisposable {
   readonly #applied = deferred<MailCounts>();
   readonly #peerState = deferred<MessageOf<'mailboxState'>>();
   #plan: MailPlan | null = null;
+  /** Whether both sides hold the same afterwards; if not, nothing is common that a later run could start from. */
+  #equalAfter = true;
   #import: MailImport | null = null;
   #plans: MailboxReport['plan'];
   #stale: string | null = null;
@@ -189,8 +191,12 @@ class Exchange implements AsyncDisposable {
   async #merge(theirs: ChangeCollector): Promise<MailPlan> {
     const { rules, observer } = this.#session;
     const { view, ours, changes } = this.#talk;
-    await this.#checkAgainstOwn(theirs);
-    const local: MailSide = { ...sideNumbers(ours), ...changes, ...(this.#facts === null ? {} : { facts: this.#facts }) };
+    const local: MailSide = {
+      ...sideNumbers(ours),
+      ...changes,
+      ...(this.#facts === null ? {} : { facts: this.#facts }),
+      ...(await this.#lookup()),
+    };
     const remote: MailSide = {
       ...sideNumbers(this.#talk.theirs),
       mails: theirs.mails,
@@ -202,30 +208,20 @@ class Exchange implements AsyncDisposable {
       this.#stale = merge.reason;
       return unchanged(local);
     }
-    if (this.#stale !== null) return unchanged(local);
+    this.#equalAfter = merge.equalAfter;
     if (rules.dryRun) this.#plans = { local: merge.local.operations, remote: merge.remote.operations };
     for (const operation of merge.local.operations) observer.mailOperation?.('local', view.path, operation);
     for (const operation of merge.remote.operations) observer.mailOperation?.('remote', view.path, operation);
     return merge.local;
   }
 
-  /**
-   * With a common state both lists hold changes only, so a mail that was exchanged behind a UID shows only against the
-   * whole own list.
-   */
-  async #checkAgainstOwn(theirs: ChangeCollector): Promise<void> {
+  /** With a common state both lists hold changes only, so what the peer says of other mails is checked against all own ones. */
+  async #lookup(): Promise<Pick<MailSide, 'lookup'>> {
     const { common, view } = this.#talk;
-    if (common === null || theirs.mails.every((mail) => mail.uid > common.lastCommonUid)) return;
+    if (common === null) return {};
     const all = await view.changes(null);
-    const own = new Map((all?.mails ?? []).map((mail) => [mail.uid, mail.guid]));
-    for (const mail of theirs.mails) {
-      if (mail.uid > common.lastCommonUid) break;
-      const guid = own.get(mail.uid);
-      if (guid !== undefined && guid !== mail.guid) {
-        this.#stale = `Unexpected GUID mismatch for UID=${mail.uid}: ${guid} != ${mail.guid}`;
-        return;
-      }
-    }
+    const byUid = new Map(all?.mails.map((mail) => [mail.uid, mail]));
+    return { lookup: (uid) => byUid.get(uid) };
   }
 
   #context(): MailMergeContext {
@@ -260,7 +256,7 @@ class Exchange implements AsyncDisposable {
       kind: 'mailboxState',
       mailboxGuid: ours.mailboxGuid,
       lastUidValidity: this.#stale === null ? (this.#plan?.uidValidity ?? ours.uidValidity) : 0,
-      lastCommonUid: (isSource ? ours.uidNext : uidNext) - 1,
+      lastCommonUid: this.#equalAfter ? (isSource ? ours.uidNext : uidNext) - 1 : 0,
       // The modseq that the peer had before the run: changes that users make meanwhile must be looked at next time.
       lastCommonModseq: isSource ? ours.highestModseq : theirs.highestModseq,
       lastCommonPrivateModseq: 0n,

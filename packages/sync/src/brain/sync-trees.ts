@@ -4,11 +4,11 @@ import type { TreeSnapshot } from '@dsync/storage';
 import type { SyncReport, TreeCounts } from '../report.ts';
 import { applyTree } from '../tree/apply-tree.ts';
 import { planTree } from '../tree/plan-tree.ts';
-import { selectTree } from '../tree/selection.ts';
+import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
 import type { MergedMailbox, TreeMergeContext } from '../tree/tree-plan.ts';
 import { receiveTree, treeMessages } from '../tree/wire.ts';
 import { allEnded } from './deferred.ts';
-import type { Session } from './session.ts';
+import { peerIsOurs, type Session } from './session.ts';
 
 export interface TreeOutcome {
   readonly mailboxes: readonly MergedMailbox[];
@@ -21,17 +21,25 @@ const NOTHING: TreeCounts = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxe
 /** Exchanges the trees, merges them and carries out the own part, unless it is a dry run. */
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   const { store, rules, notes, observer } = session;
-  const full = await store.readTree();
-  const local = selectTree(full, rules.selection);
-  const remote = await exchange(session, local);
+  const { local, remote } = await selectedTrees(session, await store.readTree());
   const merge = planTree(local, remote, context(session));
-  for (const operation of merge.local) observer.treeOperation?.('local', operation);
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
   const plan = { local: merge.local, remote: merge.remote };
   if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: NOTHING, plan };
-  const applied = await applyTree(store, merge.local);
+  const applied = await applyTree(store, merge.local, { altChar: rules.altChar, observer });
   notes.unexpected.push(...applied.unexpected);
   return { mailboxes: merge.mailboxes, counts: applied.counts, plan };
+}
+
+/**
+ * Our own kind exchanges whole trees, so that both ends select from the same pair; a Dovecot gets and sends what each
+ * side has selected of its own.
+ */
+async function selectedTrees(session: Session, full: TreeSnapshot): Promise<TreePair> {
+  const { selection } = session.rules;
+  if (peerIsOurs(session.channel)) return selectTrees({ local: full, remote: await exchange(session, full) }, selection);
+  const remote = await exchange(session, selectTree(full, selection));
+  return { local: selectTree(full, selection, guidsOf(remote)), remote };
 }
 
 /** Sends and receives at once: two trees larger than the carrier's buffers would otherwise block each other. */
