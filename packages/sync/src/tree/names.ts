@@ -1,0 +1,67 @@
+/** Mailbox names as both sides can compare them, and the names of mailboxes that have to give way. */
+import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
+import { compareBytes } from '@dsync/protocol';
+
+/** Longest name part that we make up, in bytes; a part that was longer before keeps its length. */
+const MADE_UP_BYTES = 100;
+
+/** A path as a map key: no part contains NUL. */
+export function pathKey(path: MailboxPath): string {
+  return path.join('\0');
+}
+
+/** Tree order: depth first, siblings bytewise. */
+export function comparePaths(a: MailboxPath, b: MailboxPath): number {
+  const n = Math.min(a.length, b.length);
+  for (let i = 0; i < n; i++) {
+    const order = compareBytes(a[i] ?? '', b[i] ?? '');
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+export function samePath(a: MailboxPath, b: MailboxPath): boolean {
+  return a.length === b.length && a.every((part, i) => part === b[i]);
+}
+
+export function isInbox(path: MailboxPath): boolean {
+  return path.length === 1 && path[0] === 'INBOX';
+}
+
+/** How one side writes parts that the other side made, and how both are compared (sync-semantics.md 3.9). */
+export interface Spelling {
+  /** Whether names of both sides are always spelled alike. */
+  readonly same: boolean;
+  /** The form that both sides' spellings of one name have in common. */
+  common(part: string): string;
+  /** The part as a side with this separator can write it. */
+  legal(part: string, separator: string): string;
+}
+
+export function spellingOf(separatorA: string, separatorB: string, altChar: string): Spelling {
+  const legal = (part: string, separator: string): string => (part.includes(separator) ? part.split(separator).join(altChar) : part);
+  const same = separatorA === separatorB;
+  return { same, legal, common: same ? (part) => part : (part) => legal(legal(part, separatorA), separatorB) };
+}
+
+/**
+ * `<part>-temp-<guid>`, cut so that it is no longer than the part was or 100 bytes; `attempt` above 1 is appended.
+ * The GUID makes it unique and the same on both sides.
+ */
+export function tempName(part: string, guid: MailboxGuid, attempt = 1): string {
+  const suffix = `-temp-${guid}${attempt > 1 ? `-${attempt}` : ''}`;
+  const room = Math.max(MADE_UP_BYTES, Buffer.byteLength(part)) - suffix.length;
+  let base = '';
+  let bytes = 0;
+  for (const char of part) {
+    bytes += Buffer.byteLength(char);
+    if (bytes > room) break;
+    base += char;
+  }
+  return base + suffix;
+}
+
+/** Whether a name was made by `tempName` for this mailbox: a name that nobody chose. */
+export function isTempName(part: string, guid: MailboxGuid): boolean {
+  return part.includes(`-temp-${guid}`);
+}

@@ -1,0 +1,127 @@
+/**
+ * Which part of a tree a run looks at (sync-semantics.md 3.2).
+ *
+ * Each side applies the selection to its own names. A mailbox that only one of the sides selects would look new to the
+ * other one, which would make it a second time with the same GUID. So a mailbox is also in if the *other side's*
+ * selected tree has its GUID:
+ *
+ *     local  = selectTree(localFull,  selection, selectedGuids(remoteFull, selection))
+ *     remote = selectTree(remoteFull, selection, selectedGuids(localFull,  selection))
+ *
+ * With both full trees at hand (`selectTrees`) both ends get the same pair, and the merge stays symmetric. An end that
+ * has only the selected tree of the other (a Dovecot) uses
+ *
+ *     local = selectTree(localFull, selection, guidsOf(remoteSelected))
+ *
+ * and sends `selectTree(localFull, selection)`. The other end then does not know of the mailboxes that this adds, but
+ * whatever it does to its own tree is about its own selected names. This end finds them under their unselected names and
+ * so does not make them again; at most it renames them as the other side has.
+ */
+import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
+import type { TreeNode, TreeSnapshot } from '@dsync/storage';
+
+import { SyncError } from '../errors.ts';
+import type { Selection } from '../options.ts';
+import { matchesListPattern, matchesMask } from './list-pattern.ts';
+import { isInbox, pathKey } from './names.ts';
+import { isMailboxNode } from './side-tree.ts';
+
+export type TreePair = { readonly local: TreeSnapshot; readonly remote: TreeSnapshot };
+
+/** Both selected trees from both full ones; swapping the sides swaps the result. @throws {SyncError} as `selectTree` */
+export function selectTrees(full: TreePair, selection: Selection): TreePair {
+  const { local, remote } = full;
+  return {
+    local: selectTree(local, selection, selectedGuids(remote, selection)),
+    remote: selectTree(remote, selection, selectedGuids(local, selection)),
+  };
+}
+
+/**
+ * The selected part of a side's tree. Deletions are never filtered: they only find what the other side has selected.
+ * @param remoteGuids mailboxes that the other side has selected; they are in under whatever name they have here
+ * @throws {SyncError} `Usage` for `\Special` names: no store that dsync has so far knows special uses
+ */
+export function selectTree(full: TreeSnapshot, selection: Selection, remoteGuids?: ReadonlySet<MailboxGuid>): TreeSnapshot {
+  if (selectsAll(selection)) return full;
+  refuseSpecialUse(selection);
+  const nodes: TreeNode[] = [];
+  const left: MailboxPath[] = [];
+  const directories: TreeNode[] = [];
+  for (const node of full.nodes) {
+    const isIn = isSelected(node, selection, full.separator) || (isMailboxNode(node) && remoteGuids?.has(node.mailbox.guid) === true);
+    if (node.exists && !isMailboxNode(node) && isIn) directories.push(node);
+    else if (isIn) nodes.push(withSubscription(node, selection, full.separator));
+    else {
+      if (node.exists) left.push(node.path);
+      const name = nameOnly(node, selection, full.separator);
+      if (name) nodes.push(name);
+    }
+  }
+  return { ...full, nodes: [...nodes, ...removable(directories, left)] };
+}
+
+/** The mailboxes whose own name or GUID is selected. @throws {SyncError} as `selectTree` */
+export function selectedGuids(full: TreeSnapshot, selection: Selection): ReadonlySet<MailboxGuid> {
+  return guidsOf(selectTree(full, selection));
+}
+
+export function guidsOf(tree: TreeSnapshot): ReadonlySet<MailboxGuid> {
+  return new Set(tree.nodes.filter(isMailboxNode).map((node) => node.mailbox.guid));
+}
+
+function selectsAll({ mailbox, mailboxGuid, exclude, namespaces }: Selection): boolean {
+  return !mailbox && !mailboxGuid && exclude.length === 0 && namespaces.length === 0;
+}
+
+function isSelected(node: TreeNode, selection: Selection, separator: string): boolean {
+  const name = node.path.join(separator);
+  const { mailbox, mailboxGuid, exclude } = selection;
+  if (!inNamespace(name, node.path, selection, separator)) return false;
+  if (mailbox && !matchesListPattern(name, mailbox, separator)) return false;
+  if (mailboxGuid && node.mailbox?.guid !== mailboxGuid) return false;
+  return !exclude.some((mask) => matchesMask(name, mask));
+}
+
+/** INBOX belongs to the namespace without a prefix. */
+function inNamespace(name: string, path: MailboxPath, { namespaces }: Selection, separator: string): boolean {
+  if (namespaces.length === 0) return true;
+  return namespaces.some((prefix) => {
+    if (prefix === '') return true;
+    return !isInbox(path) && (name.startsWith(prefix) || name + separator === prefix);
+  });
+}
+
+/** `-m` is about subscriptions too; `-g` and `-x` are not. */
+function subscriptionSelected(node: TreeNode, selection: Selection, separator: string): boolean {
+  const name = node.path.join(separator);
+  return inNamespace(name, node.path, selection, separator) && (!selection.mailbox || matchesListPattern(name, selection.mailbox, separator));
+}
+
+/** The subscription of a mailbox that is left out, as a mere name. */
+function nameOnly(node: TreeNode, selection: Selection, separator: string): TreeNode | null {
+  if (!subscriptionSelected(node, selection, separator)) return null;
+  const { path, subscribed, subscriptionChangedAt } = node;
+  if (!subscribed && subscriptionChangedAt === 0) return null;
+  return { path, exists: false, renamedAt: 0, createdAt: 0, subscribed, subscriptionChangedAt };
+}
+
+/** A mailbox that is in for its GUID alone does not bring its name's subscription along. */
+function withSubscription(node: TreeNode, selection: Selection, separator: string): TreeNode {
+  if (subscriptionSelected(node, selection, separator)) return node;
+  return { ...node, subscribed: false, subscriptionChangedAt: 0 };
+}
+
+/** Directories that hold something that is left out are left out as well: they could not be removed. */
+function removable(directories: readonly TreeNode[], left: readonly MailboxPath[]): readonly TreeNode[] {
+  if (directories.length === 0) return directories;
+  const parents = new Set<string>();
+  for (const path of left) for (let depth = 1; depth < path.length; depth++) parents.add(pathKey(path.slice(0, depth)));
+  return directories.filter((node) => !parents.has(pathKey(node.path)));
+}
+
+function refuseSpecialUse({ mailbox, exclude }: Selection): void {
+  const special = [mailbox ?? '', ...exclude].find((name) => name.startsWith('\\'));
+  if (special === undefined) return;
+  throw new SyncError('Usage', `this mail store knows no special uses, so ${special} would select nothing; name the mailbox itself`);
+}

@@ -1,0 +1,120 @@
+/** From where everything ends to what one side has to do for it, in an order that a store can carry out. */
+import type { MailboxPath } from '@dsync/protocol';
+
+import { orderAdoptions } from './adoptions.ts';
+import type { MergedDirectories } from './merge-directories.ts';
+import { finalItem, type Item, type MergedMailboxes } from './merge-mailboxes.ts';
+import { bottomUp, ModelTree, pathOfNode } from './model-tree.ts';
+import { comparePaths, pathKey, type Spelling } from './names.ts';
+import { renameAll } from './rename-sequence.ts';
+import { isMailboxNode, otherSide, type Side, type SideTree } from './side-tree.ts';
+import type { TreeOperation } from './tree-plan.ts';
+
+export interface SideInput {
+  readonly tree: SideTree;
+  readonly mailboxes: MergedMailboxes;
+  readonly directories: MergedDirectories;
+  /** Final paths in this side's spelling. */
+  readonly paths: ReadonlyMap<Item, MailboxPath>;
+  readonly spelling: Spelling;
+}
+
+/**
+ * Deletions first, so that names are free and a new mailbox of an old name is never taken for it; then GUIDs, renames,
+ * new mailboxes (parents first), directories. Each step leaves a tree from which the next run goes on.
+ */
+export function sideOperations(input: SideInput): TreeOperation[] {
+  const { side } = input.tree;
+  const model = modelOf(input);
+  const operations: TreeOperation[] = deletions(input, model);
+  operations.push(...orderAdoptions(input.mailboxes.items, side));
+  operations.push(...renameAll(model, input.paths));
+  operations.push(...creations(input, model));
+  operations.push(...newDirectories(input, model));
+  operations.push(...emptyDirectories(input, model));
+  return operations;
+}
+
+function modelOf({ tree, mailboxes }: SideInput): ModelTree {
+  const model = new ModelTree();
+  for (const node of tree.nodes) {
+    if (node.exists) model.add(node.path).directory = !isMailboxNode(node);
+  }
+  for (const item of mailboxes.items) {
+    const node = item[tree.side];
+    if (node) model.addMailbox(node.path, item);
+  }
+  return model;
+}
+
+/** Children first: a store then has no reason to keep a directory for them. */
+function deletions({ tree, mailboxes }: SideInput, model: ModelTree): TreeOperation[] {
+  const order = [...mailboxes.deletions[tree.side]].sort((a, b) => comparePaths(b.node.path, a.node.path));
+  return order.map(({ node, at, rule }): TreeOperation => {
+    const { path, mailbox } = node;
+    model.removeMailbox(model.add(path));
+    return { op: 'delete', path, guid: mailbox.guid, at, rule };
+  });
+}
+
+function creations({ tree, mailboxes, paths }: SideInput, model: ModelTree): TreeOperation[] {
+  const operations: TreeOperation[] = [];
+  const missing = mailboxes.items.filter((item) => item[tree.side] === undefined);
+  const order = missing.flatMap((item) => {
+    const path = paths.get(item);
+    return path ? [{ item, path }] : [];
+  });
+  for (const { item, path } of order.sort((a, b) => comparePaths(a.path, b.path))) {
+    const { guid } = item;
+    const uidValidity = item[otherSide(tree.side)]?.mailbox.uidValidity ?? 0;
+    operations.push({ op: 'create', path, guid, uidValidity, rule: 'missing-here' });
+    model.addMailbox(path, item);
+  }
+  return operations;
+}
+
+function newDirectories({ tree, mailboxes, directories, paths, spelling }: SideInput, model: ModelTree): TreeOperation[] {
+  const operations: TreeOperation[] = [];
+  for (const directory of [...directories.kept].sort((a, b) => comparePaths(a.path, b.path))) {
+    const own = directory[tree.side];
+    const node = own ?? directory[otherSide(tree.side)];
+    if (!node) continue;
+    // Below the mailbox that it follows, in this side's spelling.
+    const from = own ? tree.side : otherSide(tree.side);
+    const path = spelledPath(node.path, mailboxes.itemAt[from], paths, (part) => spelling.legal(part, tree.separator));
+    if (model.find(path)) continue;
+    model.add(path).directory = true;
+    operations.push({ op: 'create-directory', path, rule: 'directory-missing-here' });
+  }
+  return operations;
+}
+
+function spelledPath(
+  path: MailboxPath,
+  itemAt: MergedMailboxes['itemAt'][Side],
+  paths: ReadonlyMap<Item, MailboxPath>,
+  legal: (part: string) => string,
+): MailboxPath {
+  for (let depth = path.length - 1; depth > 0; depth--) {
+    const item = itemAt.get(pathKey(path.slice(0, depth)));
+    const above = item ? paths.get(finalItem(item)) : undefined;
+    if (above) return [...above, ...path.slice(depth).map(legal)];
+  }
+  return path.map(legal);
+}
+
+/** Directories that nothing is left in and that are not wanted, children first. */
+function emptyDirectories({ directories, spelling }: SideInput, model: ModelTree): TreeOperation[] {
+  const kept = new Set(directories.kept.map(({ path }) => pathKey(path)));
+  const operations: TreeOperation[] = [];
+  for (const node of [...bottomUp(model.root)]) {
+    if (!node.directory || node.item || node.children.size > 0) continue;
+    const path = pathOfNode(node);
+    const key = pathKey(path.map(spelling.common));
+    if (kept.has(key)) continue;
+    const { at, rule } = directories.dropped.get(key) ?? { at: 0, rule: 'directory-deleted-there' };
+    operations.push({ op: 'delete-directory', path, at, rule });
+    model.removeDirectory(node);
+  }
+  return operations;
+}
