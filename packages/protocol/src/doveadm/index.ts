@@ -19,6 +19,7 @@ export {
   type DoveadmReplyWord,
   type DoveadmService,
 } from './lines.ts';
+export { joinStreams, type CarrierHooks } from './carrier.ts';
 export { LogLineReader, printLogLine, type RemoteLogLevel, type RemoteLogLine } from './log-lines.ts';
 export { ChannelReader, LOG_CHANNEL, MAIN_CHANNEL, packetHeader, type Piece } from './multiplex.ts';
 export { joinTabFields, splitTabFields, tabEscape, tabUnescape } from './tab-escape.ts';

@@ -1,0 +1,32 @@
+import { ProtocolError } from '@dsync/protocol';
+import { SettingsError, UsageError } from '@dsync/settings';
+import { StoreError } from '@dsync/storage';
+import { SyncError } from '@dsync/sync';
+
+/** An error as it is shown and as the process ends with it. */
+export interface DescribedError {
+  /** One line. */
+  readonly message: string;
+  readonly code: string;
+  /** Exit status (interface.md "Result"). */
+  readonly exit: number;
+}
+
+/** Anything thrown, described. What is none of our own errors is a defect of ours: status 1. */
+export function describeError(error: unknown): DescribedError {
+  if (error instanceof SettingsError || error instanceof SyncError || error instanceof StoreError) {
+    return { message: oneLine(error.message), code: error.code, exit: error.exit };
+  }
+  if (error instanceof UsageError) return { message: oneLine(error.message), code: 'Usage', exit: error.exit };
+  if (error instanceof ProtocolError) return { message: oneLine(error.message), code: error.code, exit: 75 };
+  if (error instanceof Error && 'exit' in error && typeof error.exit === 'number') {
+    return { message: oneLine(error.message), code: 'code' in error ? String(error.code) : error.name, exit: error.exit };
+  }
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { message: oneLine(`internal error: ${message}`), code: 'Internal', exit: 1 };
+}
+
+function oneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+}
