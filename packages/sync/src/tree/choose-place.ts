@@ -3,7 +3,7 @@ import type { MailboxPath } from '@dsync/protocol';
 
 import type { Item, Place } from './merge-mailboxes.ts';
 import { comparePaths, isTempName, pathKey, samePath, type Spelling } from './names.ts';
-import { otherSide, type MailboxNode, type Side, type SideTree } from './side-tree.ts';
+import type { MailboxNode, Side, SideTree } from './side-tree.ts';
 import type { TreeMergeContext } from './tree-plan.ts';
 
 export type PlaceOn = (side: Side, node: MailboxNode) => Place;
@@ -40,7 +40,7 @@ export function choosePlace(
       ? Number(b.side === context.source) - Number(a.side === context.source)
       : Number(isMadeUp(a, item)) - Number(isMadeUp(b, item)) ||
         (since[b.side] ?? 0) - (since[a.side] ?? 0) ||
-        comparePaths(a.path, b.path) ||
+        comparePaths(ownPart(a, b, placeOn), ownPart(b, a, placeOn)) ||
         comparePaths([a.place.parent?.guid ?? ''], [b.place.parent?.guid ?? '']);
   const [winner, loser] = order <= 0 ? [a, b] : [b, a];
   item.place = winner.place;
@@ -64,19 +64,22 @@ function samePlace(a: Place, b: Place, spelling: Spelling): boolean {
  * to differ. Whatever is above the nearest ancestor mailbox that they have in common moves both places alike.
  */
 function movedAt(here: Candidate, there: Candidate, sides: Readonly<Record<Side, SideTree>>, placeOn: PlaceOn): number {
-  const above = new Set(ancestors(there, placeOn));
-  const common = ancestors(here, placeOn).find((item) => above.has(item));
-  const from = common?.[here.side]?.path.length ?? 0;
-  const fromThere = common?.[otherSide(here.side)]?.path.length ?? 0;
-  const last = here.path.length - 1;
-  let start = from;
-  while (start < last && here.path[start] === there.path[fromThere + start - from]) start++;
+  const [own, other] = [ownPart(here, there, placeOn), ownPart(there, here, placeOn)];
+  let start = here.path.length - own.length;
+  for (let i = 0; i < own.length - 1 && own[i] === other[i]; i++) start++;
   let time = 0;
   for (let depth = start + 1; depth <= here.path.length; depth++) {
     const node = sides[here.side].byKey.get(pathKey(here.node.path.slice(0, depth)));
     time = Math.max(time, node?.renamedAt ?? 0);
   }
   return time;
+}
+
+/** The path below the nearest ancestor mailbox that both sides have above the mailbox. */
+function ownPart(here: Candidate, there: Candidate, placeOn: PlaceOn): MailboxPath {
+  const above = new Set(ancestors(there, placeOn));
+  const common = ancestors(here, placeOn).find((item) => above.has(item));
+  return here.path.slice(common?.[here.side]?.path.length ?? 0);
 }
 
 /** The ancestor mailboxes on the candidate's side, nearest first. */

@@ -1,5 +1,5 @@
 /** A tree in memory that operations can be tried on, as a store would carry them out. */
-import type { MailboxPath } from '@dsync/protocol';
+import { compareBytes, type MailboxPath } from '@dsync/protocol';
 
 import type { Item } from './merge-mailboxes.ts';
 
@@ -91,9 +91,9 @@ export function pathOfNode(node: ModelNode): MailboxPath {
   return parts.reverse();
 }
 
-/** The nodes below, children before parents, siblings in no particular order. */
+/** The nodes below, children before parents, siblings bytewise. */
 export function* bottomUp(node: ModelNode): Generator<ModelNode> {
-  for (const child of [...node.children.values()]) {
+  for (const child of [...node.children.values()].sort((a, b) => compareBytes(a.name, b.name))) {
     yield* bottomUp(child);
     yield child;
   }

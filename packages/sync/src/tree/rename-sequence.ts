@@ -122,5 +122,5 @@ function topMailboxes(directory: ModelNode): ModelNode[] {
     if (child.item) found.push(child);
     else found.push(...topMailboxes(child));
   }
-  return found;
+  return found.sort((a, b) => comparePaths(pathOfNode(a), pathOfNode(b)));
 }
