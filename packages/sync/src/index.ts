@@ -7,3 +7,8 @@ export * from './tree/tree-plan.ts';
 export { masterHandshake, slaveHandshake } from './brain/handshake.ts';
 export { runMaster } from './brain/run-master.ts';
 export { runSlave, type SlaveReport } from './brain/run-slave.ts';
+export { planTree } from './tree/plan-tree.ts';
+export { applyTree, type AppliedTree, type ApplyTreeOptions } from './tree/apply-tree.ts';
+export { selectTree, selectTrees, selectedGuids, guidsOf, type TreePair } from './tree/selection.ts';
+export { receiveTree, treeMessages } from './tree/wire.ts';
+export { nameHash } from './tree/name-hash.ts';

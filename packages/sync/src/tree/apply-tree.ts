@@ -3,7 +3,7 @@ import type { MailboxPath } from '@dsync/protocol';
 import { StoreError, type MailStore } from '@dsync/storage';
 
 import type { SyncObserver, TreeCounts } from '../report.ts';
-import { samePath, tempName } from './names.ts';
+import { pathKey, samePath, tempName } from './names.ts';
 import type { TreeOperation } from './tree-plan.ts';
 
 export interface AppliedTree {
@@ -29,10 +29,10 @@ type Counts = { -readonly [K in keyof TreeCounts]: TreeCounts[K] };
 export async function applyTree(store: MailStore, operations: readonly TreeOperation[], options: ApplyTreeOptions = {}): Promise<AppliedTree> {
   const counts: Counts = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 };
   const unexpected: string[] = [];
-  const altChar = options.altChar ?? '_';
+  const names = new Names(store, options.altChar ?? '_');
   for (const operation of operations) {
     try {
-      const counted = await apply(store, operation, altChar);
+      const counted = await apply(store, operation, names);
       if (counted) counts[counted]++;
       options.observer?.treeOperation?.('local', operation);
     } catch (error) {
@@ -44,51 +44,89 @@ export async function applyTree(store: MailStore, operations: readonly TreeOpera
   return { counts, unexpected };
 }
 
+/** Names as the plan has them, and as this store has them where it refused the planned one. */
+class Names {
+  private readonly store: MailStore;
+  private readonly altChar: string;
+  private readonly replaced = new Map<string, MailboxPath>();
+
+  constructor(store: MailStore, altChar: string) {
+    this.store = store;
+    this.altChar = altChar;
+  }
+
+  /** A name that is there. What the store had before is not touched by what it would allow now. */
+  present(path: MailboxPath): MailboxPath {
+    if (this.replaced.size === 0) return path;
+    for (let depth = path.length; depth > 0; depth--) {
+      const other = this.replaced.get(pathKey(path.slice(0, depth)));
+      if (other) return [...other, ...path.slice(depth)];
+    }
+    return path;
+  }
+
+  /** The nearest name that the store takes. */
+  legal(path: MailboxPath): MailboxPath {
+    return this.store.legalPath(this.present(path), this.altChar);
+  }
+
+  became(path: MailboxPath, actual: MailboxPath): void {
+    if (!samePath(path, actual)) this.replaced.set(pathKey(path), actual);
+  }
+}
+
 /** What the operation is counted as, if it changed anything that is counted. */
-async function apply(store: MailStore, operation: TreeOperation, altChar: string): Promise<keyof TreeCounts | null> {
-  const legal = (path: MailboxPath): MailboxPath => store.legalPath(path, altChar);
+async function apply(store: MailStore, operation: TreeOperation, names: Names): Promise<keyof TreeCounts | null> {
   switch (operation.op) {
     case 'delete':
       await store.deleteMailbox(operation.path, operation.guid, operation.at);
       return 'mailboxesDeleted';
-    case 'rename': {
-      const to = legal(operation.to);
-      const from = legal(operation.from);
-      if (samePath(from, to)) return null;
-      await store.rename(from, to, operation.at);
-      return 'mailboxesRenamed';
-    }
+    case 'rename':
+      return await rename(store, operation, names);
     case 'create':
-      await create(store, operation, altChar);
+      await create(store, operation, names);
       return 'mailboxesCreated';
     case 'adopt-guid':
       await adoptGuid(store, operation);
       return null;
     case 'create-directory':
-      await store.createDirectory(legal(operation.path));
+      await store.createDirectory(names.legal(operation.path));
       return null;
     case 'delete-directory':
-      await store.deleteDirectory(legal(operation.path), operation.at);
+      await store.deleteDirectory(names.present(operation.path), operation.at);
       return null;
     case 'subscribe':
     case 'unsubscribe':
-      await store.setSubscribed(legal(operation.path), operation.op === 'subscribe', operation.at);
+      await store.setSubscribed(names.legal(operation.path), operation.op === 'subscribe', operation.at);
       return 'subscriptions';
     default:
       return operation satisfies never;
   }
 }
 
-async function create(store: MailStore, operation: TreeOperation & { readonly op: 'create' }, altChar: string): Promise<void> {
+/** A mailbox that already has the nearest name to the wanted one stays. */
+async function rename(store: MailStore, operation: TreeOperation & { readonly op: 'rename' }, names: Names): Promise<keyof TreeCounts | null> {
+  const from = names.present(operation.from);
+  const to = names.legal(operation.to);
+  const stays = samePath(from, to);
+  if (!stays) await store.rename(from, to, operation.at);
+  names.became(operation.to, to);
+  return stays ? null : 'mailboxesRenamed';
+}
+
+async function create(store: MailStore, operation: TreeOperation & { readonly op: 'create' }, names: Names): Promise<void> {
   const { path, guid, uidValidity } = operation;
-  const legal = store.legalPath(path, altChar);
+  const legal = names.legal(path);
   const as = { guid, uidValidity, createdAt: 0 };
   try {
     await store.createMailbox(legal, as);
+    names.became(path, legal);
   } catch (error) {
     // The name that was asked for is free, but the one that stands for it is not.
     if (samePath(legal, path) || !(error instanceof StoreError) || error.code !== 'AlreadyExists') throw error;
-    await store.createMailbox([...legal.slice(0, -1), tempName(legal.at(-1) ?? '', guid)], as);
+    const other = [...legal.slice(0, -1), tempName(legal.at(-1) ?? '', guid)];
+    await store.createMailbox(other, as);
+    names.became(path, other);
   }
 }
 

@@ -1,0 +1,148 @@
+/** The tree parts of the recorded scenarios: names, GUIDs, directories and subscriptions of both sides after every step. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { mailboxGuid } from '@dsync/protocol';
+import { describe, expect, test } from '@jest/globals';
+
+import type { Selection } from '../../src/options.ts';
+import { planTree } from '../../src/tree/plan-tree.ts';
+import { selectTrees } from '../../src/tree/selection.ts';
+import type { TreeMergeContext } from '../../src/tree/tree-plan.ts';
+import { StrictStore } from './strict-store.ts';
+
+interface SideState {
+  readonly mailboxes: Readonly<Record<string, { readonly guid: string }>>;
+  readonly subscriptions: readonly string[];
+  readonly directories?: readonly string[];
+}
+type Sides<T> = Readonly<Record<'A' | 'B', T>>;
+interface Step {
+  readonly op: string;
+  readonly side: 'A' | 'B';
+  readonly mailbox: string;
+  readonly guid: string;
+  readonly to: string;
+  readonly dir?: boolean;
+  readonly command: 'sync' | 'backup';
+  readonly options: readonly string[];
+  readonly start: 'A' | 'B';
+}
+interface Scenario {
+  readonly id: string;
+  readonly title: string;
+  readonly group: string;
+  readonly normative: boolean;
+  readonly config?: Partial<Sides<{ readonly separator?: string; readonly layout?: string; readonly namespaces?: unknown }>>;
+  readonly initial: Sides<SideState | null>;
+  readonly steps: readonly Step[];
+  readonly final: Sides<SideState>;
+}
+
+const FILE = join(process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'), 'vectors/scenarios.json');
+const GROUPS = ['tree', 'subscriptions', 'directories', 'selection', 'names', 'backup', 'oneway', 'mail', 'state'];
+
+function load(): readonly Scenario[] {
+  if (!existsSync(FILE)) return [];
+  const { scenarios } = JSON.parse(readFileSync(FILE, 'utf8')) as { readonly scenarios: readonly Scenario[] };
+  // Which names belong to which namespace is the store's knowledge; changes during a run are the conversation's.
+  return scenarios.filter((s) => s.normative && GROUPS.includes(s.group) && !s.id.startsWith('ns-n') && s.id !== 'ns-location-default');
+}
+
+class World {
+  readonly stores: Sides<StrictStore>;
+  private now = 1000;
+
+  constructor(scenario: Scenario) {
+    const store = (side: 'A' | 'B'): StrictStore => {
+      const config = scenario.config?.[side];
+      const made = new StrictStore({ separator: config?.separator ?? '/', directories: config?.layout === 'fs' });
+      const initial = scenario.initial[side];
+      for (const [name, { guid }] of Object.entries(initial?.mailboxes ?? {})) made.create(name.split(made.separator), mailboxGuid(guid));
+      for (const name of initial?.subscriptions ?? []) made.subscribe(name.split(made.separator), true, 0);
+      return made;
+    };
+    this.stores = { A: store('A'), B: store('B') };
+  }
+
+  step(step: Step): void {
+    if (step.op === 'tick') this.now++;
+    else if (step.op === 'sync') this.sync(step);
+    else if (step.side) this.change(this.stores[step.side], step);
+  }
+
+  private change(store: StrictStore, step: Step): void {
+    const path = (step.mailbox ?? '').split(store.separator);
+    const there = store.guidAt(path);
+    if (step.op === 'create' && step.dir) store.createDirectory(path);
+    else if (step.op === 'create') store.create(path, mailboxGuid(step.guid));
+    else if (step.op === 'delete' && there) store.delete(path, there, this.now);
+    else if (step.op === 'delete') store.deleteDirectory(path, this.now);
+    else if (step.op === 'rename') store.rename(path, step.to.split(store.separator), this.now);
+    else if (step.op === 'subscribe' || step.op === 'unsubscribe') store.subscribe(path, step.op === 'subscribe', this.now);
+  }
+
+  private sync({ command, options, start }: Step): void {
+    const local = this.stores[start];
+    const remote = this.stores[start === 'A' ? 'B' : 'A'];
+    const { selection, context } = parseOptions(command, options);
+    const trees = selectTrees({ local: local.snapshot(), remote: remote.snapshot() }, selection);
+    const plan = planTree(trees.local, trees.remote, context);
+    local.apply(plan.local);
+    remote.apply(plan.remote);
+  }
+}
+
+function parseOptions(command: 'sync' | 'backup', options: readonly string[]): { selection: Selection; context: TreeMergeContext } {
+  const values = (name: string): string[] => options.flatMap((option, i) => (option === name ? [options[i + 1] ?? ''] : []));
+  const [mailbox] = values('-m');
+  const [guid] = values('-g');
+  return {
+    selection: {
+      ...(mailbox === undefined ? {} : { mailbox }),
+      ...(guid === undefined ? {} : { mailboxGuid: guid === '' ? '' : mailboxGuid(guid) }),
+      exclude: values('-x'),
+      namespaces: [],
+      allNamespaces: false,
+    },
+    context: {
+      mode: command === 'backup' ? 'backup' : options.includes('-1') ? 'one-way' : 'two-way',
+      source: options.includes('-R') ? 'remote' : 'local',
+      altChar: '_',
+    },
+  };
+}
+
+/** Directories as the scenarios write them: those that exist and those that are only implied. */
+function pictureOf(store: StrictStore): SideState {
+  const mailboxes: Record<string, { guid: string }> = {};
+  const directories = new Set<string>();
+  for (const { path, guid } of store.entries.values()) {
+    if (guid === undefined) directories.add(path.join(store.separator));
+    else mailboxes[path.join(store.separator)] = { guid };
+    for (let depth = 1; depth < path.length; depth++) directories.add(path.slice(0, depth).join(store.separator));
+  }
+  const subscriptions = store.subscribed().map((name) => name.split('/').join(store.separator));
+  return { mailboxes, subscriptions, directories: [...directories].filter((name) => mailboxes[name] === undefined).sort() };
+}
+
+function expected(state: SideState): SideState {
+  const mailboxes = Object.fromEntries(Object.entries(state.mailboxes).map(([name, { guid }]) => [name, { guid }]));
+  return { mailboxes, subscriptions: [...state.subscriptions].sort(), directories: [...(state.directories ?? [])].sort() };
+}
+
+const scenarios = load();
+if (scenarios.length === 0) {
+  describe('recorded scenarios', () => {
+    test.skip(`need ${FILE}, or DSYNC_SHARED`, () => undefined);
+  });
+} else {
+  describe('the tree ends as recorded:', () => {
+    test.each(scenarios.map((s) => [s.id, s.title, s] as const))('%s, %s', (_id, _title, scenario) => {
+      const world = new World(scenario);
+      for (const step of scenario.steps) world.step(step);
+      expect(pictureOf(world.stores.A)).toEqual(expected(scenario.final.A));
+      expect(pictureOf(world.stores.B)).toEqual(expected(scenario.final.B));
+    });
+  });
+}
