@@ -1,1 +1,10 @@
-export {};
+export { describeError, type DescribedError } from './log/describe-error.ts';
+export { createLog, type Log, type LogLevel, type LogOptions } from './log/log.ts';
+export { Daemon } from './daemon.ts';
+export { parseListenAddress, type ListenAddress } from './listen/address.ts';
+export { openRawlog, type RawlogFile } from './program/rawlog.ts';
+export { runServer, type ServerRun } from './program/run-server.ts';
+export { SERVER_OPTIONS } from './program/server-options.ts';
+export { serverMain } from './program/main.ts';
+export { openLocation, openUserStore, type StoreOptions } from './session/open-user-store.ts';
+export { observerOf, openMailOf, serveSession } from './session/serve-session.ts';

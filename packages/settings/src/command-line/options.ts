@@ -134,3 +134,10 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { long: 'help', short: 'h', help: 'show this help' },
   { long: 'version', help: 'show the version' },
 ];
+
+/** The options as lines of help, in their order. */
+export function printOptionsHelp(specs: readonly OptionSpec[]): string {
+  const left = specs.map((s) => `  ${s.short === undefined ? '   ' : `-${s.short},`} --${s.long}${s.value === undefined ? '' : ` ${s.value}`}`);
+  const width = Math.min(38, Math.max(...left.map((l) => l.length)) + 2);
+  return specs.map((spec, i) => `${(left[i] ?? '').padEnd(width)}${spec.help}`).join('\n');
+}

@@ -1,0 +1,140 @@
+/** The server that stays: listeners, logins, sessions at once, its end. */
+import { createSecureContext, type SecureContext } from 'node:tls';
+
+import { ProtocolError } from '@dsync/protocol';
+import type { Settings } from '@dsync/settings';
+import { printReply } from '@dsync/protocol';
+
+import { LINGER_MS, MAX_SESSIONS, MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS } from './limits.ts';
+import type { ListenAddress } from './listen/address.ts';
+import { openListener, tlsOptions, type Incoming, type Listener } from './listen/listen.ts';
+import { describeError } from './log/describe-error.ts';
+import type { Log } from './log/log.ts';
+import { acceptLogin, LoginFailed, replyBytes, type LoggedIn } from './login/accept-login.ts';
+import { FailedLogins } from './login/failed-logins.ts';
+import { serveCommand } from './session/doveadm-session.ts';
+
+export class Daemon {
+  #settings: Settings;
+  readonly #log: Log;
+  readonly #failures = new FailedLogins();
+  #listeners: Listener[] = [];
+  /** Connections that have not logged in yet. */
+  readonly #strangers = new Set<Incoming>();
+  readonly #sessions = new Map<Incoming, Promise<void>>();
+  #startTls: SecureContext | null;
+
+  constructor(settings: Settings, log: Log) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#startTls = startTlsOf(settings);
+  }
+
+  /**
+   * Opens the listeners, all or none.
+   * @returns their names, with the ports really used
+   */
+  async listen(addresses: readonly ListenAddress[]): Promise<readonly string[]> {
+    try {
+      for (const address of addresses) {
+        this.#listeners.push(await openListener(address, this.#settings, (i) => this.#accept(i), (text) => this.#log.info(text)));
+      }
+    } catch (error) {
+      await this.stopListening();
+      throw error;
+    }
+    return this.#listeners.map((l) => l.name);
+  }
+
+  /** New settings for whoever comes from now on; sessions under way keep theirs. @throws {SettingsError} nothing has changed then */
+  reload(settings: Settings): void {
+    const startTls = startTlsOf(settings);
+    for (const listener of this.#listeners) listener.reload(settings);
+    this.#startTls = startTls;
+    this.#settings = settings;
+  }
+
+  async stopListening(): Promise<void> {
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const listener of listeners) await listener.close();
+    for (const { socket } of this.#strangers) socket.destroy();
+  }
+
+  /** Resolves when the last session under way has ended. */
+  async sessionsEnded(): Promise<void> {
+    while (this.#sessions.size > 0) await Promise.all(this.#sessions.values());
+  }
+
+  /** Cuts the sessions under way; their stores stay as each last commit left them. */
+  abort(): void {
+    for (const { socket } of this.#sessions.keys()) socket.destroy();
+  }
+
+  #accept(incoming: Incoming): void {
+    const { socket, address } = incoming;
+    socket.on('error', () => undefined);
+    const near = [...this.#strangers].filter((s) => s.address === address).length;
+    if (this.#strangers.size >= MAX_STRANGERS || near >= MAX_STRANGERS_PER_ADDRESS || this.#failures.blocked(address)) {
+      this.#log.warning(`connection from ${address} refused: too many connections or failed logins`);
+      socket.destroy();
+      return;
+    }
+    this.#strangers.add(incoming);
+    void this.#welcome(incoming);
+  }
+
+  async #welcome(incoming: Incoming): Promise<void> {
+    const { socket, address } = incoming;
+    try {
+      const login = await acceptLogin(socket, {
+        password: this.#settings.doveadmPassword,
+        trusted: incoming.trusted,
+        startTls: incoming.encrypted ? null : this.#startTls,
+        address,
+        failures: this.#failures,
+      });
+      const session = this.#serve(login);
+      this.#sessions.set(incoming, session);
+      this.#strangers.delete(incoming);
+      await session;
+      await closed(login);
+    } catch (error) {
+      if (error instanceof LoginFailed) this.#log.warning(error.message);
+      else if (error instanceof ProtocolError) this.#log.info(`${address}: ${error.message}`);
+      else this.#log.error(describeError(error).message);
+      if (!(error instanceof LoginFailed)) socket.destroy();
+    } finally {
+      this.#strangers.delete(incoming);
+      this.#sessions.delete(incoming);
+    }
+  }
+
+  async #serve(login: LoggedIn): Promise<void> {
+    if (this.#sessions.size < MAX_SESSIONS) {
+      await serveCommand(this.#settings, login, this.#log);
+      return;
+    }
+    this.#log.warning(`session of ${login.command.user} refused: ${MAX_SESSIONS} sessions are under way`);
+    login.stream.end(replyBytes(printReply('TEMPFAIL'), login.multiplexed));
+  }
+}
+
+function startTlsOf(settings: Settings): SecureContext | null {
+  const { tls } = settings;
+  return tls.enabled && tls.cert !== undefined && tls.key !== undefined ? createSecureContext(tlsOptions(tls)) : null;
+}
+
+/** Gives a peer the time to read our last words. */
+async function closed({ stream }: LoggedIn): Promise<void> {
+  if (stream.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => stream.destroy(), LINGER_MS);
+    stream.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    stream.resume();
+    if (!stream.writableEnded) stream.end();
+  });
+}

@@ -1,0 +1,128 @@
+/** Listening sockets: what they need of the system, and nothing of what is said on them. */
+import { lstat, stat, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer, type TLSSocket } from 'node:tls';
+
+import { SettingsError, type Settings, type TlsSettings } from '@dsync/settings';
+
+import { printAddress, type ListenAddress } from './address.ts';
+
+/** A connection as a listener hands it over: encrypted already, where it is a TLS listener. */
+export interface Incoming {
+  readonly socket: Socket | TLSSocket;
+  readonly address: string;
+  readonly trusted: boolean;
+  readonly encrypted: boolean;
+}
+
+export interface Listener {
+  /** As a client would write it, with the port that is really used. */
+  readonly name: string;
+  /** Stops accepting; connections stay. */
+  close(): Promise<void>;
+  /** Takes over new certificates. */
+  reload(settings: Settings): void;
+}
+
+/** Seconds are the only unit here in which a stranger's half-open TLS handshake is worth anything. */
+const TLS_HANDSHAKE_MS = 10_000;
+
+/**
+ * Opens one listener.
+ * @param onIncoming called for each connection; must not throw
+ * @param onReject called with a line for a connection that never got so far
+ * @throws {SettingsError} `BadValue` where TLS is asked for without a certificate; what the system says otherwise
+ */
+export async function openListener(
+  address: ListenAddress,
+  settings: Settings,
+  onIncoming: (incoming: Incoming) => void,
+  onReject: (text: string) => void,
+): Promise<Listener> {
+  if (address.kind === 'unix') return await openUnix(address.path, onIncoming);
+  const encrypted = address.kind === 'tcps';
+  const take = (socket: Socket): void => {
+    socket.setNoDelay(true);
+    onIncoming({ socket, address: socket.remoteAddress ?? 'unknown', trusted: false, encrypted });
+  };
+  const server: Server | TlsServer = encrypted ? createTlsServer({ ...tlsOptions(settings.tls), handshakeTimeout: TLS_HANDSHAKE_MS }, take) : createServer(take);
+  server.on('tlsClientError', (error: Error, socket: Socket) => {
+    onReject(`TLS handshake with ${socket.remoteAddress ?? 'a client that left'} failed: ${error.message}`);
+    socket.destroy();
+  });
+  const port = await listening(server, () => server.listen({ host: address.host, port: address.port ?? settings.doveadmPort }));
+  return {
+    name: printAddress(address.kind, address.host, port),
+    close: () => closeServer(server),
+    reload: (fresh) => {
+      if (encrypted && 'setSecureContext' in server) server.setSecureContext(tlsOptions(fresh.tls));
+    },
+  };
+}
+
+/**
+ * What a TLS server needs.
+ * @throws {SettingsError} `BadValue`
+ */
+export function tlsOptions(tls: TlsSettings): SecureContextOptions {
+  if (!tls.enabled || tls.cert === undefined || tls.key === undefined) {
+    throw new SettingsError('BadValue', tls.enabled ? 'a TLS listener needs ssl_cert and ssl_key' : 'a TLS listener is asked for, but ssl = no');
+  }
+  return {
+    cert: tls.cert,
+    key: tls.key,
+    minVersion: tls.minVersion,
+    ...(tls.keyPassword === undefined ? {} : { passphrase: tls.keyPassword }),
+  };
+}
+
+async function listening(server: Server, listen: () => void): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.off('error', reject);
+      resolve();
+    });
+    listen();
+  });
+  const bound = server.address();
+  return typeof bound === 'object' && bound !== null ? bound.port : 0;
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    // `close` waits for connections, which have their own ends; only the listening must stop here.
+    resolve();
+  });
+}
+
+/** A UNIX socket that its owner alone can open, and whose peers therefore need no password. */
+async function openUnix(path: string, onIncoming: (incoming: Incoming) => void): Promise<Listener> {
+  await removeStale(path);
+  let trusted = false;
+  const server = createServer((socket) => onIncoming({ socket, address: 'unix', trusted, encrypted: true }));
+  const mask = process.umask(0o177);
+  try {
+    await listening(server, () => server.listen(path));
+  } finally {
+    process.umask(mask);
+  }
+  trusted = ((await stat(path)).mode & 0o777) === 0o600;
+  return { name: `unix:${path}`, close: () => closeServer(server), reload: () => undefined };
+}
+
+/** Takes away a socket that nobody listens on any more. */
+async function removeStale(path: string): Promise<void> {
+  const there = await lstat(path).catch(() => null);
+  if (there === null || !there.isSocket()) return;
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (!alive) await unlink(path);
+}

@@ -1,0 +1,103 @@
+/** The doveadm layer from the server's side, up to the command line (dovecot-wire.md §1). */
+import type { Duplex } from 'node:stream';
+import { TLSSocket, type SecureContext } from 'node:tls';
+import { Socket } from 'node:net';
+
+import {
+  DOVEADM_SERVER_MINOR,
+  MAIN_CHANNEL,
+  packetHeader,
+  parseCommandLine,
+  parseVersionLine,
+  printVersionLine,
+  ProtocolError,
+  MAX_DOVEADM_LINE,
+  type DoveadmCommand,
+} from '@dsync/protocol';
+
+import { FAILED_LOGIN_DELAY_MS, LOGIN_TIMEOUT_MS, MAX_LOGIN_BYTES } from '../limits.ts';
+import type { FailedLogins } from './failed-logins.ts';
+import { LineInput } from './line-input.ts';
+import { provesPassword } from './password.ts';
+
+export interface LoginRules {
+  readonly password: string | null;
+  /** Who connects is trusted by the socket's permissions. */
+  readonly trusted: boolean;
+  /** For STARTTLS; null: none is configured, or the connection is encrypted already. */
+  readonly startTls: SecureContext | null;
+  /** The peer's address, or a word for a UNIX socket. */
+  readonly address: string;
+  readonly failures: FailedLogins;
+}
+
+/** A peer that has logged in and asked for something. */
+export interface LoggedIn {
+  readonly stream: Duplex;
+  readonly command: DoveadmCommand;
+  /** Whether everything from us is in packets. */
+  readonly multiplexed: boolean;
+  /** What came after the command line. */
+  readonly rest: Buffer;
+}
+
+const limits = (maxBytes: number, deadlineMs: number): ConstructorParameters<typeof LineInput>[1] => ({
+  maxLine: MAX_DOVEADM_LINE,
+  maxBytes,
+  deadlineMs,
+});
+
+/**
+ * Leads a peer through VERSION, STARTTLS, PLAIN and the command line.
+ * @throws {ProtocolError} `Closed` when it goes away or is sent away (`LoginFailed` says which), `Garbage`, `Incompatible`,
+ * `LimitExceeded`, `Stalled`; the stream is then to be destroyed
+ */
+export async function acceptLogin(stream: Duplex, rules: LoginRules): Promise<LoggedIn> {
+  const deadline = Date.now() + LOGIN_TIMEOUT_MS;
+  const left = (): number => Math.max(1, deadline - Date.now());
+  let input = new LineInput(stream, limits(MAX_LOGIN_BYTES, left()));
+  let from = stream;
+  try {
+    const minor = parseVersionLine(await input.line(), 'doveadm-server');
+    const greeting = minor >= 1 ? printVersionLine('doveadm-client', DOVEADM_SERVER_MINOR) : '';
+    from.write(`${greeting}${rules.trusted ? '+' : '-'}\n`);
+    if (!rules.trusted) {
+      let line = await input.line();
+      if (line === 'STARTTLS' && rules.startTls !== null && from instanceof Socket) {
+        const early = input.release();
+        // Clear text after the word is not part of the TLS conversation: nobody may smuggle lines in front of it.
+        if (early.length > 0) throw new ProtocolError('Garbage', 'clear text after STARTTLS');
+        from = new TLSSocket(from, { isServer: true, secureContext: rules.startTls });
+        input = new LineInput(from, limits(MAX_LOGIN_BYTES, left()));
+        line = await input.line();
+      }
+      if (!provesPassword(line, rules.password)) await refuse(from, rules);
+      rules.failures.succeeded(rules.address);
+      from.write('+\n');
+    }
+    const command = parseCommandLine(await input.line());
+    return { stream: from, command, multiplexed: minor >= 1, rest: input.release() };
+  } catch (error) {
+    input.release();
+    throw error;
+  }
+}
+
+/** Says no, slowly. The answer carries no reason. */
+async function refuse(stream: Duplex, rules: LoginRules): Promise<never> {
+  rules.failures.failed(rules.address);
+  await new Promise((resolve) => setTimeout(resolve, FAILED_LOGIN_DELAY_MS).unref());
+  if (!stream.destroyed) stream.end('-\n');
+  throw new LoginFailed(`login failed from ${rules.address}`);
+}
+
+/** The password was wrong, or not given. */
+export class LoginFailed extends Error {
+  override readonly name = 'LoginFailed';
+}
+
+/** Bytes of a reply, in a packet if the peer expects packets. */
+export function replyBytes(text: string, multiplexed: boolean): Buffer {
+  const data = Buffer.from(text);
+  return multiplexed ? Buffer.concat([packetHeader(MAIN_CHANNEL, data.length), data]) : data;
+}

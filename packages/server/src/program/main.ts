@@ -1,0 +1,41 @@
+/** The program `dsync-server`. */
+import { parseOptions, UsageError } from '@dsync/settings';
+
+import { describeError } from '../log/describe-error.ts';
+import { createLog, type LogLevel } from '../log/log.ts';
+import { printServerHelp } from './help.ts';
+import { runServer } from './run-server.ts';
+import { SERVER_OPTIONS } from './server-options.ts';
+
+/** @returns the exit status */
+export async function serverMain(argv: readonly string[], version: string): Promise<number> {
+  let log = createLog({ program: 'dsync-server', level: 'info', format: 'text' });
+  let debug = false;
+  try {
+    const { options, rest } = parseOptions('dsync-server', argv, SERVER_OPTIONS);
+    if (options.has('help')) {
+      process.stdout.write(printServerHelp());
+      return 0;
+    }
+    if (options.has('version')) {
+      process.stdout.write(`${version}\n`);
+      return 0;
+    }
+    const format = options.get('log-format') ?? 'text';
+    if (format !== 'text' && format !== 'json') throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
+    debug = options.has('debug');
+    // On stdin and stdout the lines go to the peer's terminal: only what matters there.
+    const quiet: LogLevel = options.has('listen') || options.has('verbose') ? 'info' : 'warning';
+    log = createLog({ program: 'dsync-server', level: debug ? 'debug' : quiet, format });
+    if (rest.length > 1) throw new UsageError(`dsync-server: too many arguments: ${rest.join(' ')}`);
+    await runServer({ options, log, config: options.get('config') ?? null, overrides: options.all('option') });
+    return 0;
+  } catch (error) {
+    const described = describeError(error);
+    log.error(described.message);
+    if (debug && error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
+    return described.exit;
+  } finally {
+    await log.flush();
+  }
+}

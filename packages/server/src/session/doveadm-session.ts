@@ -1,0 +1,104 @@
+/** What follows a login: the command, its reply, the session in packets. */
+import { describeError } from '../log/describe-error.ts';
+import {
+  joinStreams,
+  LOG_CHANNEL,
+  MAIN_CHANNEL,
+  packetHeader,
+  printLogLine,
+  printReply,
+  type DoveadmReplyWord,
+  type RemoteLogLevel,
+} from '@dsync/protocol';
+import { parseOptions, UsageError, type OptionSpec, type Settings } from '@dsync/settings';
+
+import { MAX_REMOTE_LOG_LINES, STALL_TIMEOUT_MS } from '../limits.ts';
+import type { Log } from '../log/log.ts';
+import { replyBytes, type LoggedIn } from '../login/accept-login.ts';
+import { openMailOf, serveSession } from './serve-session.ts';
+
+/** Arguments of `dsync-server` in a command line from the network. A peer cannot name files of ours, so `-r` is not among them. */
+const ARGUMENTS: readonly OptionSpec[] = [
+  { long: 'user', short: 'u', value: 'USER', help: '' },
+  { long: 'timeout', short: 'T', value: 'SECONDS', help: '' },
+  { long: 'replicator-notify', short: 'U', help: '' },
+  { long: 'legacy-dsync', short: 'E', help: '' },
+];
+
+const WORD_OF_EXIT: Readonly<Record<number, DoveadmReplyWord>> = {
+  64: 'USAGE',
+  65: 'DATAERR',
+  67: 'NOUSER',
+  68: 'NOTFOUND',
+  77: 'NOPERM',
+};
+
+interface Request {
+  readonly user: string;
+  readonly stallTimeoutMs: number;
+}
+
+/** Runs one command; never throws. Failures are logged, and said to the peer without what only we may know. */
+export async function serveCommand(settings: Settings, login: LoggedIn, log: Log): Promise<void> {
+  const { stream, multiplexed } = login;
+  const remoteLog = remoteLogOf(login);
+  try {
+    const request = parseRequest(login);
+    const userLog = log.of(request.user);
+    const store = await openMailOf(settings, request.user, userLog);
+    const carrier = joinStreams(stream, stream, {
+      first: login.rest,
+      ...(multiplexed ? { header: (length: number): Buffer => packetHeader(MAIN_CHANNEL, length) } : {}),
+    });
+    stream.write(replyBytes(printReply(null), multiplexed));
+    await runLogged(settings, store, carrier, request, userLog);
+  } catch (error) {
+    const described = describeError(error);
+    const user = login.command.user === '' ? log : log.of(login.command.user);
+    user.error(described.message);
+    remoteLog('error', described.exit === 67 || described.exit === 64 ? described.message : `the mail cannot be opened (${described.code})`);
+    const word = WORD_OF_EXIT[described.exit] ?? 'TEMPFAIL';
+    if (!stream.destroyed) stream.end(replyBytes(printReply(word), multiplexed));
+  }
+}
+
+/** A run's failure is told to the peer by the engine, inside the session; here it is only logged. */
+async function runLogged(
+  settings: Settings,
+  store: Awaited<ReturnType<typeof openMailOf>>,
+  carrier: Parameters<typeof serveSession>[2],
+  request: Request,
+  log: Log,
+): Promise<void> {
+  try {
+    await serveSession(settings, store, carrier, { stallTimeoutMs: request.stallTimeoutMs, log });
+    log.info('session ended');
+  } catch (error) {
+    log.error(describeError(error).message);
+  } finally {
+    if (!carrier.destroyed) carrier.end();
+  }
+}
+
+function parseRequest(login: LoggedIn): Request {
+  const { command, args, user } = login.command;
+  if (command !== 'dsync-server') throw new UsageError(`unknown command ${JSON.stringify(command.slice(0, 40))}`);
+  const { options } = parseOptions('dsync-server', args, ARGUMENTS);
+  const name = user === '' ? (options.get('user') ?? '') : user;
+  if (name === '') throw new UsageError('dsync-server: no user is named');
+  const timeout = options.get('timeout');
+  if (timeout !== undefined && !/^[0-9]{1,6}$/.test(timeout)) throw new UsageError('dsync-server: -T needs a number of seconds');
+  const wanted = Number(timeout ?? 0) * 1000;
+  // A peer may shorten our patience, never lengthen it.
+  return { user: name, stallTimeoutMs: wanted > 0 ? Math.min(wanted, STALL_TIMEOUT_MS) : STALL_TIMEOUT_MS };
+}
+
+/** Lines on the peer's log channel; nothing without packets. */
+function remoteLogOf(login: LoggedIn): (level: RemoteLogLevel, text: string) => void {
+  let left = MAX_REMOTE_LOG_LINES;
+  return (level, text) => {
+    if (!login.multiplexed || login.stream.destroyed || left-- <= 0) return;
+    const line = printLogLine({ level, text: `dsync-server(${login.command.user}): ${text}` });
+    login.stream.write(Buffer.concat([packetHeader(LOG_CHANNEL, line.length), line]));
+  };
+}

@@ -1,0 +1,83 @@
+/** A user's mail as one store: a driver for each location, under their prefixes. */
+import { SettingsError, type ExpandedLocation, type MailUser, type UserNamespace } from '@dsync/settings';
+import { openMaildirStore, openNamespacedStore, StoreError, type MailStore, type Namespace } from '@dsync/storage';
+
+export interface StoreOptions {
+  /** Writes wait for the disk. */
+  readonly fsync: boolean;
+  /** Folder of the user lock; null: the mail folder. */
+  readonly home: string | null;
+  /** The hierarchy separator; null: the layout's own. */
+  readonly separator: string | null;
+}
+
+/** Drivers by the word before the colon. */
+const DRIVERS: Readonly<Record<string, (location: ExpandedLocation, options: StoreOptions) => Promise<MailStore>>> = {
+  maildir: openMaildir,
+};
+
+/**
+ * Opens the store at one location.
+ * @throws {SettingsError} `BadValue` for a driver or layout that we do not have; {StoreError} as the driver
+ */
+export async function openLocation(location: ExpandedLocation, options: StoreOptions): Promise<MailStore> {
+  const open = DRIVERS[location.driver];
+  if (open === undefined) {
+    throw new SettingsError('BadValue', `no driver for ${location.driver}: mail (there is: ${Object.keys(DRIVERS).join(', ')})`);
+  }
+  return await open(location, options);
+}
+
+async function openMaildir(location: ExpandedLocation, options: StoreOptions): Promise<MailStore> {
+  const layout = location.layout ?? 'maildir++';
+  if (layout !== 'maildir++' && layout !== 'fs') throw new SettingsError('BadValue', `maildir has the layouts maildir++ and fs, not ${layout}`);
+  return await openMaildirStore({
+    root: location.path,
+    layout,
+    separator: options.separator ?? (layout === 'fs' ? '/' : '.'),
+    journal: 'auto',
+    fsync: options.fsync,
+    ...(location.control === null ? {} : { control: location.control }),
+    ...(location.index === null ? {} : { indexDir: location.index }),
+    ...(location.inbox === null ? {} : { inbox: location.inbox }),
+    ...(options.home === null ? {} : { home: options.home }),
+  });
+}
+
+/**
+ * Opens everything that a user has.
+ * @throws as `openLocation`
+ */
+export async function openUserStore(user: MailUser, options: { readonly fsync: boolean }): Promise<MailStore> {
+  const separator = user.namespaces.find((n) => n.separator !== null)?.separator ?? null;
+  const distinct = withoutAliases(user.namespaces);
+  const [only] = distinct;
+  if (distinct.length === 1 && only !== undefined && only.prefix === '') {
+    return await openLocation(only.location, { ...options, home: user.home, separator: only.separator });
+  }
+  const open: Namespace[] = [];
+  try {
+    for (const namespace of distinct) {
+      const store = await openLocation(namespace.location, { ...options, home: user.home, separator: namespace.separator ?? separator });
+      open.push({ ...namespace, separator: store.separator, store });
+    }
+    return openNamespacedStore(open);
+  } catch (error) {
+    for (const { store } of open) await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Several namespaces can show the same mail, for old clients' sake; it is synchronised once, where INBOX is. */
+function withoutAliases(namespaces: readonly UserNamespace[]): readonly UserNamespace[] {
+  const ordered = namespaces.toSorted((a, b) => Number(b.inbox) - Number(a.inbox) || Number(a.hidden) - Number(b.hidden));
+  const seen = new Set<string>();
+  const distinct: UserNamespace[] = [];
+  for (const namespace of ordered) {
+    if (seen.has(namespace.location.path)) continue;
+    seen.add(namespace.location.path);
+    distinct.push(namespace);
+  }
+  if (distinct.length === 0) throw new StoreError('NotFound', 'no namespace is configured');
+  return distinct;
+}
