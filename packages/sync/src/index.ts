@@ -3,6 +3,7 @@ export * from './options.ts';
 export * from './report.ts';
 export * from './state/sync-state.ts';
 export * from './mails/mail-plan.ts';
+export { mayUseCommon, planMails } from './mails/plan-mails.ts';
 export * from './tree/tree-plan.ts';
 export { masterHandshake, slaveHandshake } from './brain/handshake.ts';
 export { runMaster } from './brain/run-master.ts';

@@ -3,6 +3,7 @@ import type { Conversation, MailboxGuid, MailboxPath, MessageOf } from '@dsync/p
 import { ProtocolError } from '@dsync/protocol';
 import type { Mailbox, MailboxChanges, MailboxStatus } from '@dsync/storage';
 
+import { mayUseCommon } from '../mails/plan-mails.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { canSkip, equalState, mailboxMessage, missingMessage, staleReason } from './announce-mailbox.ts';
@@ -61,7 +62,7 @@ async function converse(session: Session, opened: Opened, conversation: Conversa
     return await session.channel.flush();
   }
   // UIDs that do not correspond make the common state worthless; both sides see that from the two messages.
-  const common = ours.uidValidity === theirs.uidValidity ? opened.common : null;
+  const common = ours.uidValidity === theirs.uidValidity && mayUseCommon(rules) ? opened.common : null;
   const changes = common === null ? await opened.everything() : opened.changes;
   const outcome = await talkAboutMailbox(session, {
     conversation,

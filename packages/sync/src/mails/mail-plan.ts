@@ -16,6 +16,11 @@ export interface MailSide {
   readonly expunges: readonly ExpungeRecord[];
   /** By UID; needed while the filter has a date or size. */
   readonly facts?: ReadonlyMap<Uid, MailFacts>;
+  /**
+   * With a common state: any mail of this side, listed or not, as each side knows it of itself. With it, what the other
+   * side says of an unlisted mail is checked against that mail, and changes that are none are left out.
+   */
+  readonly lookup?: (uid: Uid) => MailRecord | undefined;
 }
 
 export interface MailMergeContext {
@@ -81,7 +86,13 @@ export type MailOperation =
       readonly modseq: Modseq;
       readonly rule: MailRule;
     }
-  | { readonly op: 'expunge'; readonly uid: Uid; readonly guid: MailGuid; readonly rule: MailRule };
+  | {
+      readonly op: 'expunge';
+      readonly uid: Uid;
+      /** null: the plan is made from a common state and does not know the mail; only for a side without `lookup`. */
+      readonly guid: MailGuid | null;
+      readonly rule: MailRule;
+    };
 
 /** What one side has to do. */
 export interface MailPlan {
@@ -100,6 +111,11 @@ export type MailMerge =
       readonly kind: 'plan';
       readonly local: MailPlan;
       readonly remote: MailPlan;
+      /**
+       * Whether both sides have the same mails with the same flags once both plans are carried out. If not (one-way, or
+       * mails left alone by a filter), nothing may be remembered as common: the next run has to look at everything.
+       */
+      readonly equalAfter: boolean;
     }
   | {
       /** The common state does not hold: the mailbox must be compared in full. */
