@@ -62,7 +62,8 @@ async function converse(session: Session, opened: Opened, conversation: Conversa
     return await session.channel.flush();
   }
   // UIDs that do not correspond make the common state worthless; both sides see that from the two messages.
-  const common = ours.uidValidity === theirs.uidValidity && mayUseCommon(rules) ? opened.common : null;
+  const usable = ours.uidValidity === theirs.uidValidity && mayUseCommon(rules) && (opened.common?.lastCommonUid ?? 0) > 0;
+  const common = usable ? opened.common : null;
   const changes = common === null ? await opened.everything() : opened.changes;
   const outcome = await talkAboutMailbox(session, {
     conversation,
