@@ -4,3 +4,8 @@ export * from './fields.ts';
 export * from './table.ts';
 export * from './channel.ts';
 export * from './doveadm/index.ts';
+export { createPipe } from './pipe.ts';
+export { openChannel, type ChannelOptions } from './session/open-channel.ts';
+export type { Rawlog } from './session/wire.ts';
+export * as limits from './limits.ts';
+export { oneLine } from './text.ts';

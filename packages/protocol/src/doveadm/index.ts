@@ -20,6 +20,7 @@ export {
   type DoveadmService,
 } from './lines.ts';
 export { joinStreams, type CarrierHooks } from './carrier.ts';
+export { LineInput, type LineInputOptions } from './line-input.ts';
 export { LogLineReader, printLogLine, type RemoteLogLevel, type RemoteLogLine } from './log-lines.ts';
 export { ChannelReader, LOG_CHANNEL, MAIN_CHANNEL, packetHeader, type Piece } from './multiplex.ts';
 export { joinTabFields, splitTabFields, tabEscape, tabUnescape } from './tab-escape.ts';

@@ -1,0 +1,35 @@
+import type { Conversation } from '../channel.ts';
+import type { Preamble } from '../handshake/preamble.ts';
+import type { Wire } from '../session/wire.ts';
+
+/** What a dialect starts from: everything behind the openings of both sides. */
+export interface DialectContext {
+  readonly wire: Wire;
+  readonly role: 'master' | 'slave';
+  readonly peer: Preamble;
+  /** Bytes that came with the peer's opening. */
+  readonly rest: Buffer;
+  /** Mailboxes in flight, already agreed. */
+  readonly window: number;
+  /** Features that both sides offered. */
+  readonly features: ReadonlySet<string>;
+}
+
+/** A session in one dialect: `Channel` without what all dialects have in common. */
+export interface DialectSession {
+  readonly window: number;
+  readonly session: Conversation;
+  openMailbox(): Conversation;
+  endMailboxes(): Promise<void>;
+  acceptMailbox(): Promise<Conversation | null>;
+  flush(): Promise<void>;
+  /** Hands to the wire what was gathered, without waiting; never throws. */
+  seal(): void;
+  /** The last bytes of a session that we leave with a reason. */
+  farewell(reason: string): Uint8Array;
+}
+
+export interface Dialect {
+  readonly name: 'native' | 'dovecot';
+  open(context: DialectContext): DialectSession;
+}

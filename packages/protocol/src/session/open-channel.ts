@@ -1,0 +1,159 @@
+import type { Duplex } from 'node:stream';
+
+import type { Channel, Conversation, Peer } from '../channel.ts';
+import type { Dialect, DialectSession } from '../dialects/dialect.ts';
+import { COMPRESSION, NATIVE } from '../dialects/native/native-session.ts';
+import { ProtocolError } from '../errors.ts';
+import { PreambleReader, printPreamble, type Preamble } from '../handshake/preamble.ts';
+import { DEFAULT_WINDOW, MAX_WINDOW } from '../limits.ts';
+import type { MessageOf } from '../table.ts';
+import { Wire, type Rawlog } from './wire.ts';
+
+export interface ChannelOptions {
+  readonly role: 'master' | 'slave';
+  /** Our own handshake message. */
+  readonly handshake: MessageOf<'handshake'>;
+  /** `auto` speaks native if both sides offer it, else Dovecot's text. */
+  readonly dialect?: 'auto' | 'native' | 'dovecot';
+  /** Named features to offer besides those of the protocol itself. */
+  readonly features?: readonly string[];
+  /** Offer compressed frames; pays on networks slower than about 50 MB/s. Default true. */
+  readonly compress?: boolean;
+  /** Milliseconds of silence, while something is awaited, until the session fails with `Stalled`; 0 or absent: never. */
+  readonly stallTimeoutMs?: number;
+  /** Mailboxes in flight at once that we can bear, 1 … 64; the smaller of both sides' numbers holds. */
+  readonly window?: number;
+  /** Gets a copy of every byte. */
+  readonly rawlog?: Rawlog;
+}
+
+const WINDOW = /^window=(\d{1,4})$/;
+
+/**
+ * Opens a session over a carrier: writes our opening, reads the peer's, agrees on the dialect, exchanges the handshake
+ * messages. The carrier belongs to the channel from here on, also if this fails.
+ * @throws {ProtocolError} `Garbage`, `Incompatible`, `LimitExceeded` for a peer that we cannot talk to, `Closed`, `Stalled`
+ */
+export async function openChannel(carrier: Duplex, options: ChannelOptions): Promise<Channel> {
+  const window = Math.min(Math.max(1, Math.trunc(options.window ?? DEFAULT_WINDOW)), MAX_WINDOW);
+  const native = (options.dialect ?? 'auto') !== 'dovecot';
+  const offered = [`window=${window}`, ...(options.compress === false ? [] : [COMPRESSION]), ...(options.features ?? [])];
+  const opening = printPreamble(native ? offered : null);
+  const wire = new Wire(carrier, {
+    ...(options.stallTimeoutMs !== undefined && { stallTimeoutMs: options.stallTimeoutMs }),
+    ...(options.rawlog !== undefined && { rawlog: options.rawlog }),
+  });
+  try {
+    wire.write(opening);
+    const { preamble, rest } = await readPreamble(wire);
+    const agreed = agree(preamble, native ? offered : null, window);
+    if (options.dialect === 'native' && agreed.dialect !== NATIVE) throw new ProtocolError('Incompatible', 'the peer does not offer the native dialect');
+    const session = agreed.dialect.open({ wire, role: options.role, peer: preamble, rest, window: agreed.window, features: agreed.features });
+    await session.session.send(options.handshake);
+    await session.flush();
+    const handshake = await session.session.receive();
+    if (handshake.kind !== 'handshake') throw new ProtocolError('Unexpected', `${handshake.kind} before the handshake`);
+    const peer: Peer = { hostname: handshake.hostname, dialect: agreed.dialect.name, minor: preamble.minor, features: agreed.features };
+    return new OpenChannel(wire, session, peer, handshake);
+  } catch (error) {
+    void wire.close();
+    throw error;
+  }
+}
+
+function readPreamble(wire: Wire): Promise<{ readonly preamble: Preamble; readonly rest: Buffer }> {
+  const reader = new PreambleReader();
+  const read = new Promise<{ readonly preamble: Preamble; readonly rest: Buffer }>((resolve, reject) => {
+    const fail = (error: ProtocolError): void => reject(error);
+    wire.attach({
+      bytes(chunk) {
+        try {
+          const whole = reader.push(chunk);
+          if (whole === null) return;
+          wire.detach();
+          resolve(whole);
+        } catch (error) {
+          reject(error as Error);
+          wire.detach();
+        }
+      },
+      ended: (error) => fail(reader.begun ? error : new ProtocolError('Closed', 'the other side closed without a word', { cause: error })),
+      failed: fail,
+    });
+  });
+  return wire.awaiting(read);
+}
+
+interface Agreement {
+  readonly dialect: Dialect;
+  readonly window: number;
+  readonly features: ReadonlySet<string>;
+}
+
+function agree(peer: Preamble, offered: readonly string[] | null, window: number): Agreement {
+  const theirs = peer.native;
+  if (theirs === null || offered === null) throw new ProtocolError('Incompatible', 'the peer does not offer the native dialect');
+  const theirWindow = [...theirs].map((name) => Number(WINDOW.exec(name)?.[1] ?? 0)).find((n) => n > 0) ?? 1;
+  const features = new Set(offered.filter((name) => theirs.has(name) && !WINDOW.test(name)));
+  return { dialect: NATIVE, window: Math.min(window, theirWindow), features };
+}
+
+class OpenChannel implements Channel {
+  readonly peer: Peer;
+  readonly handshake: MessageOf<'handshake'>;
+  readonly window: number;
+  readonly session: Conversation;
+  readonly #wire: Wire;
+  readonly #dialect: DialectSession;
+
+  constructor(wire: Wire, dialect: DialectSession, peer: Peer, handshake: MessageOf<'handshake'>) {
+    this.#wire = wire;
+    this.#dialect = dialect;
+    this.peer = peer;
+    this.handshake = handshake;
+    this.window = dialect.window;
+    this.session = dialect.session;
+  }
+
+  openMailbox(): Conversation {
+    return this.#dialect.openMailbox();
+  }
+
+  endMailboxes(): Promise<void> {
+    return this.#dialect.endMailboxes();
+  }
+
+  acceptMailbox(): Promise<Conversation | null> {
+    return this.#dialect.acceptMailbox();
+  }
+
+  flush(): Promise<void> {
+    return this.#dialect.flush();
+  }
+
+  get bytesIn(): number {
+    return this.#wire.bytesIn;
+  }
+
+  get bytesOut(): number {
+    return this.#wire.bytesOut;
+  }
+
+  close(): Promise<void> {
+    this.#dialect.seal();
+    return this.#wire.close();
+  }
+
+  async abort(reason: string): Promise<void> {
+    try {
+      this.#dialect.seal();
+      await this.#wire.close(this.#dialect.farewell(reason));
+    } catch {
+      // The carrier is gone already: there is nobody to tell.
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
