@@ -1,8 +1,12 @@
 /** What a test needs from the machine; a test whose need is not met is skipped and named at the end of the run. */
 import { existsSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, join } from 'node:path';
 
 import { describe } from '@jest/globals';
+
+import { peersCache, sharedFolder } from './places.ts';
+
+export { sharedFolder };
 
 export interface Need {
   /** What is missing, and the command that brings it. */
@@ -19,14 +23,6 @@ const program = (name: string, packages: string): Need => ({
   text: `${name}: apt-get install ${packages}`,
   met: () => onPath(name),
 });
-
-/** The folder with the sample mail and the recorded scenarios: DSYNC_SHARED, or `shared` beside the checkout. */
-export const sharedFolder: string = resolve(
-  process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../shared'),
-);
-
-/** Where test:peers keeps the Debian that holds Dovecot 2.4. */
-export const peersCache: string = process.env['DSYNC_PEERS_CACHE'] ?? '/var/cache/dsync-peers';
 
 export const NEEDS = {
   root: { text: 'root: sudo npm test', met: () => process.getuid?.() === 0 },

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { peersCache } from '../../support/needs.ts';
+import { peersCache } from '../../support/places.ts';
 import { mustRun } from './processes.ts';
 
 export const TRIXIE: string = join(peersCache, 'trixie');

@@ -1,0 +1,61 @@
+/** Our own programs as a user of the checkout runs them, with the rights of the mail's owner. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+import { DOVEADM_PASSWORD } from './dovecot-config.ts';
+import { freePorts } from './ports.ts';
+import { CLEAN_ENVIRONMENT, endProcess, type Outcome, run, untilAccepting } from './processes.ts';
+
+const checkout = join(import.meta.dirname, '../../..');
+
+/**
+ * Files get the mail user's uid, as Dovecot needs; the capability lets the program be read from a checkout that only
+ * root can enter.
+ */
+const asMailUser = (uid: number, program: string, args: readonly string[]): [string, string[]] => [
+  'setpriv',
+  [
+    ...[
+      `--reuid=${uid}`,
+      `--regid=${uid}`,
+      '--clear-groups',
+      '--inh-caps=+dac_override',
+      '--ambient-caps=+dac_override',
+    ],
+    join(checkout, 'node_modules/.bin', program),
+    ...args,
+  ],
+];
+
+/** `dsync` with the mail at this place. */
+export const dsync = (uid: number, mailLocation: string, args: readonly string[]): Promise<Outcome> => {
+  const settings = ['-o', `mail_location=${mailLocation}`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`];
+  const [program, all] = asMailUser(uid, 'dsync', [...settings, ...args]);
+  return run(program, all, { env: { ...CLEAN_ENVIRONMENT, HOME: '/nonexistent' } });
+};
+
+export interface OurServer extends AsyncDisposable {
+  readonly port: number;
+  log(): string;
+}
+
+/** `dsync-server` on a free loopback port. */
+export const startOurServer = async (uid: number, mailLocation: string): Promise<OurServer> => {
+  const [port = 0] = await freePorts(1);
+  const settings = ['-o', `mail_location=${mailLocation}`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`];
+  const [program, args] = asMailUser(uid, 'dsync-server', [...settings, '--listen', `tcp:127.0.0.1:${port}`]);
+  const child: ChildProcess = spawn(program, args, {
+    env: { ...CLEAN_ENVIRONMENT, HOME: '/nonexistent' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const said: Buffer[] = [];
+  child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
+  const log = (): string => Buffer.concat(said).toString('utf8');
+  try {
+    await untilAccepting(port, child, () => Promise.resolve(log()));
+  } catch (error) {
+    await endProcess(child);
+    throw error;
+  }
+  return { port, log, [Symbol.asyncDispose]: () => endProcess(child) };
+};
