@@ -60,7 +60,12 @@ function altName(name: string): { type: number; value: string } | { type: number
   return isAddress ? { type: 7, ip: name } : { type: 2, value: name };
 }
 
-function makeCertificate(commonName: string, days: number, issuer: KeyAndCertificate | null, extensions: object[]): KeyAndCertificate {
+function makeCertificate(
+  commonName: string,
+  days: number,
+  issuer: KeyAndCertificate | null,
+  extensions: object[],
+): KeyAndCertificate {
   const keys = generateKeyPairSync('rsa', {
     modulusLength: KEY_BITS,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -76,7 +81,9 @@ function makeCertificate(commonName: string, days: number, issuer: KeyAndCertifi
   certificate.validity.notAfter = new Date(now + days * day);
   const subject = [{ name: 'commonName', value: commonName }];
   certificate.setSubject(subject);
-  certificate.setIssuer(issuer === null ? subject : forge.pki.certificateFromPem(issuer.certificate).subject.attributes);
+  certificate.setIssuer(
+    issuer === null ? subject : forge.pki.certificateFromPem(issuer.certificate).subject.attributes,
+  );
   certificate.setExtensions([...extensions, { name: 'subjectKeyIdentifier' }]);
   const signingKey = forge.pki.privateKeyFromPem(issuer === null ? keys.privateKey : issuer.key);
   certificate.sign(signingKey, forge.md.sha256.create());

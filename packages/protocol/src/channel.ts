@@ -14,7 +14,9 @@ export type Body = Uint8Array | AsyncIterable<Uint8Array>;
 export type BodyKind = 'mail' | 'attribute';
 
 /** A received message; `body` is there exactly if the message has `stream`. */
-export type Received = { readonly [K in Kind]: K extends BodyKind ? MessageOf<K> & { readonly body?: Body } : MessageOf<K> }[Kind];
+export type Received = {
+  readonly [K in Kind]: K extends BodyKind ? MessageOf<K> & { readonly body?: Body } : MessageOf<K>;
+}[Kind];
 
 export interface Conversation {
   /**

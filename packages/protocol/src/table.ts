@@ -24,7 +24,10 @@ export interface MessageSpec {
 }
 
 const f = <T extends FieldType>(type: T, wire: string): { readonly type: T; readonly wire: string } => ({ type, wire });
-const n = <T extends FieldType>(type: T, wire: string): { readonly type: T; readonly wire: string; readonly native: true } => ({
+const n = <T extends FieldType>(
+  type: T,
+  wire: string,
+): { readonly type: T; readonly wire: string; readonly native: true } => ({
   type,
   wire,
   native: true,
@@ -238,7 +241,8 @@ export type Kind = keyof typeof MESSAGES;
 type Values<F extends Readonly<Record<string, Field>>> = { readonly [K in keyof F]: FieldValue<F[K]['type']> };
 
 /** The fields of one kind of message. An absent optional field is left out, never `undefined`. */
-export type Fields<K extends Kind> = Values<(typeof MESSAGES)[K]['required']> & Partial<Values<(typeof MESSAGES)[K]['optional']>>;
+export type Fields<K extends Kind> = Values<(typeof MESSAGES)[K]['required']> &
+  Partial<Values<(typeof MESSAGES)[K]['optional']>>;
 
 export type MessageOf<K extends Kind> = { readonly kind: K } & Fields<K>;
 

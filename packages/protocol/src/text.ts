@@ -3,6 +3,9 @@ import { MAX_REASON } from './limits.ts';
 /** Text from a peer or an error as one line that can be shown: no control characters, bounded length. */
 export function oneLine(text: string, max: number = MAX_REASON): string {
   // eslint-disable-next-line no-control-regex
-  const line = text.slice(0, max * 4).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
+  const line = text
+    .slice(0, max * 4)
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
+    .trim();
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }

@@ -44,7 +44,8 @@ const MAIL_GUID = /^[^\u0000-\u0020\u007f]{1,1024}$/;
 
 /** @throws {ProtocolError} `BadValue` unless `text` is 32 lower-case hex digits, not all zero */
 export function mailboxGuid(text: string): MailboxGuid {
-  if (!isMailboxGuid(text)) throw new ProtocolError('BadValue', `not a mailbox GUID: ${JSON.stringify(text.slice(0, 80))}`);
+  if (!isMailboxGuid(text))
+    throw new ProtocolError('BadValue', `not a mailbox GUID: ${JSON.stringify(text.slice(0, 80))}`);
   return text;
 }
 

@@ -20,12 +20,26 @@ async function read(body: Body | undefined): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-const box = { kind: 'mailbox', mailboxGuid: GUID, uidValidity: 1, uidNext: 2, messages: 1, firstRecentUid: 1, highestModseq: 1n, highestPrivateModseq: 0n } as const;
+const box = {
+  kind: 'mailbox',
+  mailboxGuid: GUID,
+  uidValidity: 1,
+  uidNext: 2,
+  messages: 1,
+  firstRecentUid: 1,
+  highestModseq: 1n,
+  highestPrivateModseq: 0n,
+} as const;
 
 describe('a session between two of us', () => {
   test('each side knows the other before the first message', async () => {
     const [m, s] = await pair();
-    expect([m.peer.hostname, m.peer.dialect, s.peer.hostname, s.handshake.algorithm]).toEqual(['s', 'native', 'm', 'c']);
+    expect([m.peer.hostname, m.peer.dialect, s.peer.hostname, s.handshake.algorithm]).toEqual([
+      's',
+      'native',
+      'm',
+      'c',
+    ]);
     await Promise.all([m.close(), s.close()]);
   });
 
@@ -46,7 +60,13 @@ describe('a session between two of us', () => {
     const conversation = await s.acceptMailbox();
     if (conversation === null) throw new Error('no mailbox');
     expect(await conversation.receive()).toEqual(box);
-    expect(await conversation.receive()).toEqual({ kind: 'mailChange', type: 's', uid: 1, guid: 'g', modseq: 2n ** 40n });
+    expect(await conversation.receive()).toEqual({
+      kind: 'mailChange',
+      type: 's',
+      uid: 1,
+      guid: 'g',
+      modseq: 2n ** 40n,
+    });
     const bodies: string[] = [];
     for (let i = 0; i < 3; i++) {
       const mail = await conversation.receive();

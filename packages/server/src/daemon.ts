@@ -37,7 +37,14 @@ export class Daemon {
   async listen(addresses: readonly ListenAddress[]): Promise<readonly string[]> {
     try {
       for (const address of addresses) {
-        this.#listeners.push(await openListener(address, this.#settings, (i) => this.#accept(i), (text) => this.#log.info(text)));
+        this.#listeners.push(
+          await openListener(
+            address,
+            this.#settings,
+            (i) => this.#accept(i),
+            (text) => this.#log.info(text),
+          ),
+        );
       }
     } catch (error) {
       await this.stopListening();

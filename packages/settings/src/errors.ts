@@ -26,7 +26,11 @@ export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   readonly code: SettingsErrorCode;
 
-  constructor(code: SettingsErrorCode, message: string, options?: { readonly origin?: Origin; readonly cause?: unknown }) {
+  constructor(
+    code: SettingsErrorCode,
+    message: string,
+    options?: { readonly origin?: Origin; readonly cause?: unknown },
+  ) {
     super(options?.origin === undefined ? message : `${printOrigin(options.origin)}: ${message}`, options);
     this.code = code;
   }

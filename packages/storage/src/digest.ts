@@ -18,7 +18,11 @@ export interface DigestedMail {
 /** The part of one mail; add it with `addToDigest`, take it away with `subtractFromDigest`. */
 export function mailDigest(mail: DigestedMail): bigint {
   let text = `${mail.uid} ${mail.flags} ${mail.guid}`;
-  if (mail.keywords.length > 0) text += ` ${mail.keywords.map((k) => k.toLowerCase()).toSorted().join(' ')}`;
+  if (mail.keywords.length > 0)
+    text += ` ${mail.keywords
+      .map((k) => k.toLowerCase())
+      .toSorted()
+      .join(' ')}`;
   return hash(text);
 }
 

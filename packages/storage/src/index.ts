@@ -2,7 +2,15 @@ export * from './mail-store.ts';
 export * from './errors.ts';
 export * from './digest.ts';
 export type * from './journal/journal.ts';
-export { observe, beginTracking, countedModseq, type Listing, type ObservedMail, type Observation, type Remembered } from './journal/observe.ts';
+export {
+  observe,
+  beginTracking,
+  countedModseq,
+  type Listing,
+  type ObservedMail,
+  type Observation,
+  type Remembered,
+} from './journal/observe.ts';
 export { applySync, memoryOf, type MailboxMemory, type SyncChanges, type SyncedMail } from './journal/apply-sync.ts';
 export { createMemoryJournal, type MemoryJournal } from './journal/memory-journal.ts';
 export { settleUids, type SettledUids } from './journal/settle-uids.ts';

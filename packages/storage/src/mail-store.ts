@@ -240,7 +240,10 @@ export interface MailStore extends AsyncDisposable {
    */
   legalPath(path: MailboxPath, altChar: string): MailboxPath;
   /** @throws {StoreError} `AlreadyExists`, `InvalidName`, … `createdAt` 0: by a sync, time unknown */
-  createMailbox(path: MailboxPath, as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number }): Promise<void>;
+  createMailbox(
+    path: MailboxPath,
+    as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number },
+  ): Promise<void>;
   /** Removes a mailbox with its mails; its children stay. INBOX is emptied instead. `at`: time to remember, Unix seconds. */
   deleteMailbox(path: MailboxPath, guid: MailboxGuid, at: number): Promise<void>;
   /** Renames a mailbox or directory together with everything below it. @throws {StoreError} `NotFound`, `AlreadyExists` */

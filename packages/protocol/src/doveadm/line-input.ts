@@ -35,7 +35,10 @@ export class LineInput {
     stream.on('close', this.#onEnd);
     stream.on('error', this.#onError);
     if (options.deadlineMs > 0) {
-      this.#timer = setTimeout(() => this.#stop(new ProtocolError('Stalled', 'the peer took too long to log in')), options.deadlineMs);
+      this.#timer = setTimeout(
+        () => this.#stop(new ProtocolError('Stalled', 'the peer took too long to log in')),
+        options.deadlineMs,
+      );
     }
     if (options.first !== undefined && options.first.length > 0) this.#onData(options.first);
     stream.resume();
@@ -51,9 +54,11 @@ export class LineInput {
     this.#wake?.();
   };
 
-  readonly #onEnd = (): void => this.#stop(new ProtocolError('Closed', 'the peer closed the connection before its session'));
+  readonly #onEnd = (): void =>
+    this.#stop(new ProtocolError('Closed', 'the peer closed the connection before its session'));
 
-  readonly #onError = (cause: Error): void => this.#stop(new ProtocolError('Closed', `connection lost: ${cause.message}`, { cause }));
+  readonly #onError = (cause: Error): void =>
+    this.#stop(new ProtocolError('Closed', `connection lost: ${cause.message}`, { cause }));
 
   #stop(error: ProtocolError): void {
     this.#end ??= error;
@@ -69,7 +74,8 @@ export class LineInput {
       const line = this.#buffer.take();
       if (line !== null) return line;
       const { maxBytes } = this.#options;
-      if (this.#bytes > maxBytes) throw new ProtocolError('LimitExceeded', `more than ${maxBytes} bytes before the session`);
+      if (this.#bytes > maxBytes)
+        throw new ProtocolError('LimitExceeded', `more than ${maxBytes} bytes before the session`);
       if (this.#end !== null) throw this.#end;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

@@ -24,11 +24,20 @@ export function printVersionLine(service: DoveadmService, minor: number): string
  */
 export function parseVersionLine(line: string, service: DoveadmService): number {
   const [word, name, major, minor, ...rest] = line.split('\t');
-  if (word !== 'VERSION' || rest.length > 0 || major === undefined || minor === undefined || !/^[0-9]{1,9}$/.test(minor)) {
+  if (
+    word !== 'VERSION' ||
+    rest.length > 0 ||
+    major === undefined ||
+    minor === undefined ||
+    !/^[0-9]{1,9}$/.test(minor)
+  ) {
     throw new ProtocolError('Garbage', 'the peer does not begin with a doveadm VERSION line');
   }
   if (name !== service || major !== String(DOVEADM_MAJOR)) {
-    throw new ProtocolError('Incompatible', `the peer wants ${JSON.stringify(name?.slice(0, 40))} ${major.slice(0, 10)}, not ${service} ${DOVEADM_MAJOR}`);
+    throw new ProtocolError(
+      'Incompatible',
+      `the peer wants ${JSON.stringify(name?.slice(0, 40))} ${major.slice(0, 10)}, not ${service} ${DOVEADM_MAJOR}`,
+    );
   }
   return Number(minor);
 }
@@ -72,9 +81,11 @@ export function printCommandLine(command: DoveadmCommand): string {
 /** @throws {ProtocolError} `Garbage` for fewer than three fields or a flag that we do not know */
 export function parseCommandLine(line: string): DoveadmCommand {
   const [flags = '', ...fields] = splitTabFields(line);
-  if (!/^[Dvx]*$/.test(flags)) throw new ProtocolError('Garbage', `unknown flags in a command line: ${JSON.stringify(flags.slice(0, 20))}`);
+  if (!/^[Dvx]*$/.test(flags))
+    throw new ProtocolError('Garbage', `unknown flags in a command line: ${JSON.stringify(flags.slice(0, 20))}`);
   const [user, command, ...args] = flags.includes('x') ? fields.slice(1) : fields;
-  if (user === undefined || command === undefined) throw new ProtocolError('Garbage', 'a command line has at least three fields');
+  if (user === undefined || command === undefined)
+    throw new ProtocolError('Garbage', 'a command line has at least three fields');
   return { debug: flags.includes('D'), verbose: flags.includes('v') || flags.includes('D'), user, command, args };
 }
 

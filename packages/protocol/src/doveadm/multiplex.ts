@@ -59,7 +59,8 @@ class PacketDemultiplexer implements Demultiplexer {
     this.#channel = this.#header.readUInt8(0);
     this.#left = this.#header.readUInt32BE(1);
     this.#header = Buffer.alloc(0);
-    if (this.#left > MAX_PACKET) throw new ProtocolError('LimitExceeded', `a packet of ${this.#left} bytes, more than ${MAX_PACKET}`);
+    if (this.#left > MAX_PACKET)
+      throw new ProtocolError('LimitExceeded', `a packet of ${this.#left} bytes, more than ${MAX_PACKET}`);
   }
 }
 

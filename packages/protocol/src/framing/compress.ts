@@ -22,6 +22,7 @@ export function inflate(packed: Uint8Array, size: number): Buffer {
   } catch (cause) {
     throw new ProtocolError('Garbage', 'compressed frame cannot be unpacked', { cause });
   }
-  if (bytes.length !== size) throw new ProtocolError('Garbage', `compressed frame has ${bytes.length} bytes, announced were ${size}`);
+  if (bytes.length !== size)
+    throw new ProtocolError('Garbage', `compressed frame has ${bytes.length} bytes, announced were ${size}`);
   return bytes;
 }

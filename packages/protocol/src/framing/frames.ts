@@ -92,6 +92,7 @@ export class FrameDecoder {
 function frameSize(bytes: Buffer): number {
   const length = bytes.readUInt32BE(0);
   if (length === 0) throw new ProtocolError('Garbage', 'frame without a type');
-  if (length > MAX_FRAME) throw new ProtocolError('LimitExceeded', `frame of ${length} bytes, at most ${MAX_FRAME} allowed`);
+  if (length > MAX_FRAME)
+    throw new ProtocolError('LimitExceeded', `frame of ${length} bytes, at most ${MAX_FRAME} allowed`);
   return length + 4;
 }

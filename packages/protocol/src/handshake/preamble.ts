@@ -34,7 +34,12 @@ const HEADER_ORDER: readonly (Kind | 'cacheField')[] = [
 ];
 
 /** A line of a mailbox's `cache_fields`; never an item of its own (dovecot-wire.md §4.4). */
-const CACHE_FIELD = { code: 'c', since: 0, required: ['name', 'decision'], all: ['name', 'decision', 'last_used'] } as const;
+const CACHE_FIELD = {
+  code: 'c',
+  since: 0,
+  required: ['name', 'decision'],
+  all: ['name', 'decision', 'last_used'],
+} as const;
 
 interface Header {
   readonly code: string;
@@ -113,7 +118,8 @@ export class PreambleReader {
       if (line === '.' && this.#minor >= 0) return { preamble: this.#finish(), rest: bytes };
       this.#line(line);
     }
-    if (this.#minor < 0 && bytes.length > 0 && !'VERSION\tdsync\t'.startsWith(bytes.toString('latin1', 0, 14))) throw notDsync(bytes.toString('latin1'));
+    if (this.#minor < 0 && bytes.length > 0 && !'VERSION\tdsync\t'.startsWith(bytes.toString('latin1', 0, 14)))
+      throw notDsync(bytes.toString('latin1'));
     this.#kept = bytes;
     return null;
   }
@@ -125,7 +131,8 @@ export class PreambleReader {
     }
     const letter = line.slice(0, 1);
     if (HEADERS.some((h) => h.code === letter)) this.#headers.set(letter, line.slice(1).split('\t'));
-    else if (line.startsWith(`${PRIVATE}\t${NATIVE_LAYOUT}\t`) || line === `${PRIVATE}\t${NATIVE_LAYOUT}`) this.#native = parseFeatures(line);
+    else if (line.startsWith(`${PRIVATE}\t${NATIVE_LAYOUT}\t`) || line === `${PRIVATE}\t${NATIVE_LAYOUT}`)
+      this.#native = parseFeatures(line);
   }
 
   #finish(): Preamble {
@@ -136,7 +143,8 @@ export class PreambleReader {
         throw new ProtocolError('Incompatible', `the peer's header lacks item ${code}`);
       }
       const missing = required.find((name) => !names.includes(name));
-      if (missing !== undefined) throw new ProtocolError('Incompatible', `the peer's item ${code} lacks field ${missing}`);
+      if (missing !== undefined)
+        throw new ProtocolError('Incompatible', `the peer's item ${code} lacks field ${missing}`);
     }
     return { minor: this.#minor, headers: this.#headers, native: this.#native };
   }
@@ -145,7 +153,8 @@ export class PreambleReader {
 /** Minor of `VERSION⇥dsync⇥3⇥minor`; any minor is accepted, as by every Dovecot. */
 function parseVersion(line: string): number {
   const [word, service, major, minor, ...more] = line.split('\t');
-  if (word !== 'VERSION' || service !== 'dsync' || major === undefined || minor === undefined || more.length > 0) throw notDsync(line);
+  if (word !== 'VERSION' || service !== 'dsync' || major === undefined || minor === undefined || more.length > 0)
+    throw notDsync(line);
   if (major !== '3') throw new ProtocolError('Incompatible', `the peer speaks dsync ${oneLine(major, 20)}, we speak 3`);
   if (!/^\d{1,9}$/.test(minor)) throw notDsync(line);
   return Number(minor);

@@ -37,7 +37,11 @@ const WINDOW = /^window=(\d{1,4})$/;
 export async function openChannel(carrier: Duplex, options: ChannelOptions): Promise<Channel> {
   const window = Math.min(Math.max(1, Math.trunc(options.window ?? DEFAULT_WINDOW)), MAX_WINDOW);
   const native = (options.dialect ?? 'auto') !== 'dovecot';
-  const offered = [`window=${window}`, ...(options.compress === false ? [] : [COMPRESSION]), ...(options.features ?? [])];
+  const offered = [
+    `window=${window}`,
+    ...(options.compress === false ? [] : [COMPRESSION]),
+    ...(options.features ?? []),
+  ];
   const opening = printPreamble(native ? offered : null);
   const wire = new Wire(carrier, {
     ...(options.stallTimeoutMs !== undefined && { stallTimeoutMs: options.stallTimeoutMs }),
@@ -47,13 +51,26 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
     wire.write(opening);
     const { preamble, rest } = await readPreamble(wire);
     const agreed = agree(preamble, native ? offered : null, window);
-    if (options.dialect === 'native' && agreed.dialect !== NATIVE) throw new ProtocolError('Incompatible', 'the peer does not offer the native dialect');
-    const session = agreed.dialect.open({ wire, role: options.role, peer: preamble, rest, window: agreed.window, features: agreed.features });
+    if (options.dialect === 'native' && agreed.dialect !== NATIVE)
+      throw new ProtocolError('Incompatible', 'the peer does not offer the native dialect');
+    const session = agreed.dialect.open({
+      wire,
+      role: options.role,
+      peer: preamble,
+      rest,
+      window: agreed.window,
+      features: agreed.features,
+    });
     await session.session.send(options.handshake);
     await session.flush();
     const handshake = await session.session.receive();
     if (handshake.kind !== 'handshake') throw new ProtocolError('Unexpected', `${handshake.kind} before the handshake`);
-    const peer: Peer = { hostname: handshake.hostname, dialect: agreed.dialect.name, minor: preamble.minor, features: agreed.features };
+    const peer: Peer = {
+      hostname: handshake.hostname,
+      dialect: agreed.dialect.name,
+      minor: preamble.minor,
+      features: agreed.features,
+    };
     return new OpenChannel(wire, session, peer, handshake);
   } catch (error) {
     void wire.close();
@@ -77,7 +94,10 @@ function readPreamble(wire: Wire): Promise<{ readonly preamble: Preamble; readon
           wire.detach();
         }
       },
-      ended: (error) => fail(reader.begun ? error : new ProtocolError('Closed', 'the other side closed without a word', { cause: error })),
+      ended: (error) =>
+        fail(
+          reader.begun ? error : new ProtocolError('Closed', 'the other side closed without a word', { cause: error }),
+        ),
       failed: fail,
     });
   });
@@ -92,7 +112,8 @@ interface Agreement {
 
 function agree(peer: Preamble, offered: readonly string[] | null, window: number): Agreement {
   const theirs = peer.native;
-  if (theirs === null || offered === null) throw new ProtocolError('Incompatible', 'the peer does not offer the native dialect');
+  if (theirs === null || offered === null)
+    throw new ProtocolError('Incompatible', 'the peer does not offer the native dialect');
   const theirWindow = [...theirs].map((name) => Number(WINDOW.exec(name)?.[1] ?? 0)).find((n) => n > 0) ?? 1;
   const features = new Set(offered.filter((name) => theirs.has(name) && !WINDOW.test(name)));
   return { dialect: NATIVE, window: Math.min(window, theirWindow), features };

@@ -53,7 +53,9 @@ export class Wire {
     this.#rawlog = options.rawlog;
     carrier.on('data', this.#onData);
     carrier.once('end', () => this.#onEnd(new ProtocolError('Closed', 'connection closed by the other side')));
-    carrier.on('error', (cause: Error) => this.#onEnd(new ProtocolError('Closed', `connection lost: ${cause.message}`, { cause })));
+    carrier.on('error', (cause: Error) =>
+      this.#onEnd(new ProtocolError('Closed', `connection lost: ${cause.message}`, { cause })),
+    );
     carrier.once('close', () => this.#onEnd(new ProtocolError('Closed', 'connection closed')));
   }
 
@@ -237,7 +239,10 @@ export class Wire {
     if (this.#awaited === 0) return;
     const left = this.#quietSince + this.#stallMs - Date.now();
     if (left > 0) this.#timer = setTimeout(this.#checkStall, left);
-    else this.fail(new ProtocolError('Stalled', `I/O has stalled, no activity for ${Math.round(this.#stallMs / 1000)} seconds`));
+    else
+      this.fail(
+        new ProtocolError('Stalled', `I/O has stalled, no activity for ${Math.round(this.#stallMs / 1000)} seconds`),
+      );
   };
 
   #stopTimer(): void {

@@ -1,7 +1,12 @@
 /** Listening sockets: what they need of the system, and nothing of what is said on them. */
 import { lstat, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 
 import { SettingsError, type Settings, type TlsSettings } from '@dsync/settings';
 
@@ -45,12 +50,16 @@ export async function openListener(
     socket.setNoDelay(true);
     onIncoming({ socket, address: socket.remoteAddress ?? 'unknown', trusted: false, encrypted });
   };
-  const server: Server | TlsServer = encrypted ? createTlsServer({ ...tlsOptions(settings.tls), handshakeTimeout: TLS_HANDSHAKE_MS }, take) : createServer(take);
+  const server: Server | TlsServer = encrypted
+    ? createTlsServer({ ...tlsOptions(settings.tls), handshakeTimeout: TLS_HANDSHAKE_MS }, take)
+    : createServer(take);
   server.on('tlsClientError', (error: Error, socket: Socket) => {
     onReject(`TLS handshake with ${socket.remoteAddress ?? 'a client that left'} failed: ${error.message}`);
     socket.destroy();
   });
-  const port = await listening(server, () => server.listen({ host: address.host, port: address.port ?? settings.doveadmPort }));
+  const port = await listening(server, () =>
+    server.listen({ host: address.host, port: address.port ?? settings.doveadmPort }),
+  );
   return {
     name: printAddress(address.kind, address.host, port),
     close: () => closeServer(server),
@@ -66,7 +75,10 @@ export async function openListener(
  */
 export function tlsOptions(tls: TlsSettings): SecureContextOptions {
   if (!tls.enabled || tls.cert === undefined || tls.key === undefined) {
-    throw new SettingsError('BadValue', tls.enabled ? 'a TLS listener needs ssl_cert and ssl_key' : 'a TLS listener is asked for, but ssl = no');
+    throw new SettingsError(
+      'BadValue',
+      tls.enabled ? 'a TLS listener needs ssl_cert and ssl_key' : 'a TLS listener is asked for, but ssl = no',
+    );
   }
   return {
     cert: tls.cert,

@@ -20,7 +20,11 @@ export function describeError(error: unknown): DescribedError {
   if (error instanceof UsageError) return { message: oneLine(error.message), code: 'Usage', exit: error.exit };
   if (error instanceof ProtocolError) return { message: oneLine(error.message), code: error.code, exit: 75 };
   if (error instanceof Error && 'exit' in error && typeof error.exit === 'number') {
-    return { message: oneLine(error.message), code: 'code' in error ? String(error.code) : error.name, exit: error.exit };
+    return {
+      message: oneLine(error.message),
+      code: 'code' in error ? String(error.code) : error.name,
+      exit: error.exit,
+    };
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return { message: oneLine(`internal error: ${message}`), code: 'Internal', exit: 1 };

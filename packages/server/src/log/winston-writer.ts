@@ -25,6 +25,11 @@ export function winstonWriter(options: LogOptions): (line: Line) => void {
     transports: [new transports.Console({ stderrLevels: Object.keys(LEVELS), forceConsole: false })],
   });
   return ({ level, message, user }) => {
-    logger.log({ level, message, ...(options.format === 'json' ? { program: options.program } : {}), ...(user === undefined ? {} : { user }) });
+    logger.log({
+      level,
+      message,
+      ...(options.format === 'json' ? { program: options.program } : {}),
+      ...(user === undefined ? {} : { user }),
+    });
   };
 }

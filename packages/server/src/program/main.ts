@@ -22,7 +22,8 @@ export async function serverMain(argv: readonly string[], version: string): Prom
       return 0;
     }
     const format = options.get('log-format') ?? 'text';
-    if (format !== 'text' && format !== 'json') throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
+    if (format !== 'text' && format !== 'json')
+      throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
     debug = options.has('debug');
     // On stdin and stdout the lines go to the peer's terminal: only what matters there.
     const quiet: LogLevel = options.has('listen') || options.has('verbose') ? 'info' : 'warning';

@@ -23,7 +23,8 @@ export interface ServerRun {
 export async function runServer(run: ServerRun): Promise<void> {
   const { options, log } = run;
   const fsync = options.get('fsync');
-  if (fsync !== undefined && fsync !== 'on' && fsync !== 'off') throw new UsageError(`--fsync is on or off, not ${JSON.stringify(fsync)}`);
+  if (fsync !== undefined && fsync !== 'on' && fsync !== 'off')
+    throw new UsageError(`--fsync is on or off, not ${JSON.stringify(fsync)}`);
   const load = (): Settings => {
     const settings = loadSettings({ file: run.config, overrides: run.overrides, debug: (text) => log.debug(text) });
     return fsync === undefined ? settings : { ...settings, fsync: fsync === 'on' };
@@ -31,7 +32,12 @@ export async function runServer(run: ServerRun): Promise<void> {
   const stallTimeoutMs = stallTimeout(options.get('timeout'));
   const listen = options.all('listen').map(parseListenAddress);
   if (listen.length === 0) {
-    await serveStdio(load(), { user: options.get('user') ?? null, stallTimeoutMs, rawlog: options.get('rawlog') ?? null, log });
+    await serveStdio(load(), {
+      user: options.get('user') ?? null,
+      stallTimeoutMs,
+      rawlog: options.get('rawlog') ?? null,
+      log,
+    });
     return;
   }
   if (options.has('rawlog')) throw new UsageError('-r is for one session; it cannot be used with --listen');

@@ -22,7 +22,11 @@ export async function serveStdio(settings: Settings, options: StdioOptions): Pro
   using rawlog = options.rawlog === null ? null : openRawlog(options.rawlog);
   const store = await openMailOf(settings, user, log);
   const carrier = joinStreams(process.stdin, process.stdout, { first: rest });
-  await serveSession(settings, store, carrier, { stallTimeoutMs: options.stallTimeoutMs, log, ...(rawlog === null ? {} : { rawlog }) });
+  await serveSession(settings, store, carrier, {
+    stallTimeoutMs: options.stallTimeoutMs,
+    log,
+    ...(rawlog === null ? {} : { rawlog }),
+  });
 }
 
 /** Longest first line: a user name and its end. */

@@ -56,7 +56,12 @@ export async function serveCommand(settings: Settings, login: LoggedIn, log: Log
     const described = describeError(error);
     const user = login.command.user === '' ? log : log.of(login.command.user);
     user.error(described.message);
-    remoteLog('error', described.exit === 67 || described.exit === 64 ? described.message : `the mail cannot be opened (${described.code})`);
+    remoteLog(
+      'error',
+      described.exit === 67 || described.exit === 64
+        ? described.message
+        : `the mail cannot be opened (${described.code})`,
+    );
     const word = WORD_OF_EXIT[described.exit] ?? 'TEMPFAIL';
     if (!stream.destroyed) stream.end(replyBytes(printReply(word), multiplexed));
   }
@@ -87,7 +92,8 @@ function parseRequest(login: LoggedIn): Request {
   const name = user === '' ? (options.get('user') ?? '') : user;
   if (name === '') throw new UsageError('dsync-server: no user is named');
   const timeout = options.get('timeout');
-  if (timeout !== undefined && !/^[0-9]{1,6}$/.test(timeout)) throw new UsageError('dsync-server: -T needs a number of seconds');
+  if (timeout !== undefined && !/^[0-9]{1,6}$/.test(timeout))
+    throw new UsageError('dsync-server: -T needs a number of seconds');
   const wanted = Number(timeout ?? 0) * 1000;
   // A peer may shorten our patience, never lengthen it.
   return { user: name, stallTimeoutMs: wanted > 0 ? Math.min(wanted, STALL_TIMEOUT_MS) : STALL_TIMEOUT_MS };

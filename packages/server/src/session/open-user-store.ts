@@ -23,14 +23,18 @@ const DRIVERS: Readonly<Record<string, (location: ExpandedLocation, options: Sto
 export async function openLocation(location: ExpandedLocation, options: StoreOptions): Promise<MailStore> {
   const open = DRIVERS[location.driver];
   if (open === undefined) {
-    throw new SettingsError('BadValue', `no driver for ${location.driver}: mail (there is: ${Object.keys(DRIVERS).join(', ')})`);
+    throw new SettingsError(
+      'BadValue',
+      `no driver for ${location.driver}: mail (there is: ${Object.keys(DRIVERS).join(', ')})`,
+    );
   }
   return await open(location, options);
 }
 
 async function openMaildir(location: ExpandedLocation, options: StoreOptions): Promise<MailStore> {
   const layout = location.layout ?? 'maildir++';
-  if (layout !== 'maildir++' && layout !== 'fs') throw new SettingsError('BadValue', `maildir has the layouts maildir++ and fs, not ${layout}`);
+  if (layout !== 'maildir++' && layout !== 'fs')
+    throw new SettingsError('BadValue', `maildir has the layouts maildir++ and fs, not ${layout}`);
   return await openMaildirStore({
     root: location.path,
     layout,
@@ -58,7 +62,11 @@ export async function openUserStore(user: MailUser, options: { readonly fsync: b
   const open: Namespace[] = [];
   try {
     for (const namespace of distinct) {
-      const store = await openLocation(namespace.location, { ...options, home: user.home, separator: namespace.separator ?? separator });
+      const store = await openLocation(namespace.location, {
+        ...options,
+        home: user.home,
+        separator: namespace.separator ?? separator,
+      });
       open.push({ ...namespace, separator: store.separator, store });
     }
     return openNamespacedStore(open);
@@ -70,7 +78,9 @@ export async function openUserStore(user: MailUser, options: { readonly fsync: b
 
 /** Several namespaces can show the same mail, for old clients' sake; it is synchronised once, where INBOX is. */
 function withoutAliases(namespaces: readonly UserNamespace[]): readonly UserNamespace[] {
-  const ordered = namespaces.toSorted((a, b) => Number(b.inbox) - Number(a.inbox) || Number(a.hidden) - Number(b.hidden));
+  const ordered = namespaces.toSorted(
+    (a, b) => Number(b.inbox) - Number(a.inbox) || Number(a.hidden) - Number(b.hidden),
+  );
   const seen = new Set<string>();
   const distinct: UserNamespace[] = [];
   for (const namespace of ordered) {

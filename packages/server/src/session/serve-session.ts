@@ -29,7 +29,12 @@ export async function openMailOf(settings: Settings, user: string, log: Log): Pr
  * Serves one run on `carrier`; both the carrier and the store are closed at its end.
  * @throws {ProtocolError} when the conversation fails; {StoreError} when the store does
  */
-export async function serveSession(settings: Settings, store: MailStore, carrier: Duplex, options: SessionOptions): Promise<SlaveReport> {
+export async function serveSession(
+  settings: Settings,
+  store: MailStore,
+  carrier: Duplex,
+  options: SessionOptions,
+): Promise<SlaveReport> {
   const { log } = options;
   await using owned = store;
   const hostname = settings.hostname ?? machineName();

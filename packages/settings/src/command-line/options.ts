@@ -67,7 +67,9 @@ export function parseOptions(command: string, argv: readonly string[], specs: re
       break;
     }
     if (!word.startsWith('-') || word === '-') break;
-    at += word.startsWith('--') ? takeLong(command, word, argv[at + 1], specs, add) : takeShort(command, word, argv[at + 1], specs, add);
+    at += word.startsWith('--')
+      ? takeLong(command, word, argv[at + 1], specs, add)
+      : takeShort(command, word, argv[at + 1], specs, add);
   }
   return { options: new OptionValues(values), rest: argv.slice(at) };
 }
@@ -75,7 +77,13 @@ export function parseOptions(command: string, argv: readonly string[], specs: re
 type Add = (spec: OptionSpec, value: string) => void;
 
 /** Returns how many further words were used. */
-function takeLong(command: string, word: string, next: string | undefined, specs: readonly OptionSpec[], add: Add): 0 | 1 {
+function takeLong(
+  command: string,
+  word: string,
+  next: string | undefined,
+  specs: readonly OptionSpec[],
+  add: Add,
+): 0 | 1 {
   const equals = word.indexOf('=');
   const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
   const spec = findLong(command, name, specs);
@@ -103,7 +111,13 @@ function findLong(command: string, name: string, specs: readonly OptionSpec[]): 
   return first;
 }
 
-function takeShort(command: string, word: string, next: string | undefined, specs: readonly OptionSpec[], add: Add): 0 | 1 {
+function takeShort(
+  command: string,
+  word: string,
+  next: string | undefined,
+  specs: readonly OptionSpec[],
+  add: Add,
+): 0 | 1 {
   const letters = [...word.slice(1)];
   for (const [index, letter] of letters.entries()) {
     const spec = specs.find((s) => s.short === letter);
@@ -128,7 +142,12 @@ function takeShort(command: string, word: string, next: string | undefined, spec
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { long: 'debug', short: 'D', help: 'log everything, and errors with their stack' },
   { long: 'verbose', short: 'v', help: 'log what is done' },
-  { long: 'config', short: 'c', value: 'FILE', help: 'read settings from FILE (dovecot.conf syntax); without it no file is read' },
+  {
+    long: 'config',
+    short: 'c',
+    value: 'FILE',
+    help: 'read settings from FILE (dovecot.conf syntax); without it no file is read',
+  },
   { long: 'option', short: 'o', value: 'NAME=VALUE', multi: true, help: 'set one setting; later ones win' },
   { long: 'log-format', value: 'text|json', help: 'how log lines on stderr look' },
   { long: 'help', short: 'h', help: 'show this help' },
@@ -137,7 +156,10 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
 
 /** The options as lines of help, in their order. */
 export function printOptionsHelp(specs: readonly OptionSpec[]): string {
-  const left = specs.map((s) => `  ${s.short === undefined ? '   ' : `-${s.short},`} --${s.long}${s.value === undefined ? '' : ` ${s.value}`}`);
+  const left = specs.map(
+    (s) =>
+      `  ${s.short === undefined ? '   ' : `-${s.short},`} --${s.long}${s.value === undefined ? '' : ` ${s.value}`}`,
+  );
   const width = Math.min(38, Math.max(...left.map((l) => l.length)) + 2);
   return specs.map((spec, i) => `${(left[i] ?? '').padEnd(width)}${spec.help}`).join('\n');
 }

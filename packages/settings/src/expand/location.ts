@@ -29,7 +29,8 @@ const IGNORED_KEYS = new Set(['VOLATILEDIR', 'INDEXPVT', 'INDEXCACHE', 'BROKENCH
 export function parseLocation(text: string, origin?: Origin): MailLocation {
   const at = origin === undefined ? {} : { origin };
   const match = /^([A-Za-z0-9]+):([^:]*)((?::[\s\S]*)?)$/.exec(text);
-  if (match === null) throw new SettingsError('BadValue', `a mail location is driver:PATH[:KEY=value…], not ${JSON.stringify(text)}`, at);
+  if (match === null)
+    throw new SettingsError('BadValue', `a mail location is driver:PATH[:KEY=value…], not ${JSON.stringify(text)}`, at);
   const [, driver = '', path = '', rest = ''] = match;
   if (path === '') throw new SettingsError('BadValue', `${driver}: has no path`, at);
   const fields: { layout?: string; control?: string; index?: string; inbox?: string } = {};
@@ -38,7 +39,8 @@ export function parseLocation(text: string, origin?: Origin): MailLocation {
     const key = (equals < 0 ? item : item.slice(0, equals)).toUpperCase();
     const field = KEYS[key];
     if (field !== undefined && equals > 0) fields[field] = item.slice(equals + 1);
-    else if (!IGNORED_KEYS.has(key)) throw new SettingsError('BadValue', `unknown key ${JSON.stringify(item)} in a mail location`, at);
+    else if (!IGNORED_KEYS.has(key))
+      throw new SettingsError('BadValue', `unknown key ${JSON.stringify(item)} in a mail location`, at);
   }
   return { driver: driver.toLowerCase(), path, ...fields, ...at };
 }

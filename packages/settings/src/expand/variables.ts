@@ -18,7 +18,15 @@ export interface VariableValues {
   readonly host?: string;
 }
 
-const SHORT: Readonly<Record<string, string>> = { u: 'user', n: 'username', d: 'domain', h: 'home', i: 'uid', g: 'gid', p: 'pid' };
+const SHORT: Readonly<Record<string, string>> = {
+  u: 'user',
+  n: 'username',
+  d: 'domain',
+  h: 'home',
+  i: 'uid',
+  g: 'gid',
+  p: 'pid',
+};
 
 /** Values by name; null: no such variable. */
 function lookUp(name: string, values: VariableValues): string | null {
@@ -46,7 +54,9 @@ function lookUp(name: string, values: VariableValues): string | null {
     case 'system:hostname':
       return hostname();
     default:
-      return name.startsWith('env:') || name.startsWith('system:env:') ? (process.env[name.slice(name.lastIndexOf(':') + 1)] ?? '') : null;
+      return name.startsWith('env:') || name.startsWith('system:env:')
+        ? (process.env[name.slice(name.lastIndexOf(':') + 1)] ?? '')
+        : null;
   }
 }
 
@@ -80,24 +90,37 @@ const VARIABLE = /%(?:%|(-?[0-9]+)?(?:\.(-?[0-9]+))?([A-Z]*)(?:\{([^{}]*)\}|([a-
  */
 export function expandVariables(text: string, values: VariableValues, origin?: Origin): string {
   const at = origin === undefined ? {} : { origin };
-  return text.replace(VARIABLE, (all, first: string | undefined, second: string | undefined, modifiers: string, long: string | undefined, short: string | undefined) => {
-    if (all === '%%') return '%';
-    const [name = '', ...filters] = (long ?? SHORT[short ?? ''] ?? `%${short ?? ''}`).split('|').map((part) => part.trim());
-    let value = lookUp(name, values);
-    if (name === 'home' && value === null) throw new SettingsError('NoSuchUser', `no home folder is known for user ${values.user}`, at);
-    if (value === null) throw new SettingsError('BadValue', `unknown variable ${all}`, at);
-    for (const filter of filters) {
-      const apply = FILTERS[filter];
-      if (apply === undefined) throw new SettingsError('BadValue', `unknown filter ${filter} in ${all}`, at);
-      value = apply(value);
-    }
-    for (const modifier of modifiers) {
-      const apply = MODIFIERS[modifier];
-      if (apply === undefined) throw new SettingsError('BadValue', `unknown modifier ${modifier} in ${all}`, at);
-      value = apply(value);
-    }
-    return cut(value, first, second);
-  });
+  return text.replace(
+    VARIABLE,
+    (
+      all,
+      first: string | undefined,
+      second: string | undefined,
+      modifiers: string,
+      long: string | undefined,
+      short: string | undefined,
+    ) => {
+      if (all === '%%') return '%';
+      const [name = '', ...filters] = (long ?? SHORT[short ?? ''] ?? `%${short ?? ''}`)
+        .split('|')
+        .map((part) => part.trim());
+      let value = lookUp(name, values);
+      if (name === 'home' && value === null)
+        throw new SettingsError('NoSuchUser', `no home folder is known for user ${values.user}`, at);
+      if (value === null) throw new SettingsError('BadValue', `unknown variable ${all}`, at);
+      for (const filter of filters) {
+        const apply = FILTERS[filter];
+        if (apply === undefined) throw new SettingsError('BadValue', `unknown filter ${filter} in ${all}`, at);
+        value = apply(value);
+      }
+      for (const modifier of modifiers) {
+        const apply = MODIFIERS[modifier];
+        if (apply === undefined) throw new SettingsError('BadValue', `unknown modifier ${modifier} in ${all}`, at);
+        value = apply(value);
+      }
+      return cut(value, first, second);
+    },
+  );
 }
 
 /** `%2u`: at most two characters; `%1.2u`: two from the second; negative offsets count from the end. */
@@ -115,7 +138,11 @@ export function expandPath(text: string, values: VariableValues, origin?: Origin
   const expanded = expandVariables(text, values, origin);
   if (expanded !== '~' && !expanded.startsWith('~/')) return expanded;
   if (values.home === null) {
-    throw new SettingsError('NoSuchUser', `no home folder is known for user ${values.user}`, origin === undefined ? {} : { origin });
+    throw new SettingsError(
+      'NoSuchUser',
+      `no home folder is known for user ${values.user}`,
+      origin === undefined ? {} : { origin },
+    );
   }
   return values.home + expanded.slice(1);
 }

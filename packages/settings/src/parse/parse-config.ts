@@ -35,7 +35,8 @@ export function readOverride(text: string, root: Section): void {
   const path = text.slice(0, Math.max(at, 0)).trim();
   // The value may be a secret, so no more than the name is ever shown.
   const origin: Origin = { kind: 'option', text: path };
-  if (at < 1 || !/^[A-Za-z0-9_\-:./@*]+$/.test(path)) throw new SettingsError('Syntax', `-o needs name=value, not ${JSON.stringify(at < 0 ? text : path)}`);
+  if (at < 1 || !/^[A-Za-z0-9_\-:./@*]+$/.test(path))
+    throw new SettingsError('Syntax', `-o needs name=value, not ${JSON.stringify(at < 0 ? text : path)}`);
   const parts = path.split('/');
   const name = parts.pop() ?? '';
   let section = root;
@@ -47,7 +48,17 @@ export function readOverride(text: string, root: Section): void {
 }
 
 /** Sections that have a name: `namespace inbox { … }` is `namespace/inbox/…`. */
-const SECTION_TYPES = new Set(['namespace', 'userdb', 'passdb', 'protocol', 'service', 'mailbox', 'unix_listener', 'inet_listener', 'fifo_listener']);
+const SECTION_TYPES = new Set([
+  'namespace',
+  'userdb',
+  'passdb',
+  'protocol',
+  'service',
+  'mailbox',
+  'unix_listener',
+  'inet_listener',
+  'fifo_listener',
+]);
 
 function readFile(context: Context, section: Section, from: Origin | null): void {
   let text: string;
@@ -55,7 +66,10 @@ function readFile(context: Context, section: Section, from: Origin | null): void
     text = readFileSync(context.file, 'utf8');
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SettingsError('NotReadable', `cannot read the configuration: ${why}`, { cause, ...(from === null ? {} : { origin: from }) });
+    throw new SettingsError('NotReadable', `cannot read the configuration: ${why}`, {
+      cause,
+      ...(from === null ? {} : { origin: from }),
+    });
   }
   const open: Section[] = [section];
   for (const { text: line, line: number } of logicalLines(text)) {
@@ -73,7 +87,12 @@ function readFile(context: Context, section: Section, from: Origin | null): void
     }
   }
   const unclosed = open.length > 1 ? open.at(-1) : undefined;
-  if (unclosed !== undefined) throw new SettingsError('Syntax', `${unclosed.type} { is not closed`, unclosed.origin === null ? {} : { origin: unclosed.origin });
+  if (unclosed !== undefined)
+    throw new SettingsError(
+      'Syntax',
+      `${unclosed.type} { is not closed`,
+      unclosed.origin === null ? {} : { origin: unclosed.origin },
+    );
 }
 
 /** One line: a setting (null), or the beginning of a section, which is returned. */
@@ -85,13 +104,19 @@ function readLine(context: Context, current: Section, line: string, origin: Orig
     const inside = rest.trim();
     if (inside === '') return section;
     // `name { key = value }` on one line
-    if (!inside.endsWith('}')) throw new SettingsError('Syntax', 'a section’s contents must begin on their own line', { origin });
+    if (!inside.endsWith('}'))
+      throw new SettingsError('Syntax', 'a section’s contents must begin on their own line', { origin });
     const body = inside.slice(0, -1).trim();
     if (body !== '') readLine(context, section, body, origin);
     return null;
   }
   const setting = /^([A-Za-z0-9_\-:./@*]+)\s*=\s*(.*)$/.exec(line);
-  if (setting === null) throw new SettingsError('Syntax', `neither a setting nor a section: ${JSON.stringify(line.slice(0, 60).replace(/=.*/, '= …'))}`, { origin });
+  if (setting === null)
+    throw new SettingsError(
+      'Syntax',
+      `neither a setting nor a section: ${JSON.stringify(line.slice(0, 60).replace(/=.*/, '= …'))}`,
+      { origin },
+    );
   const [, name = '', value = ''] = setting;
   assign(context, current, name, value, origin);
   return null;
@@ -120,11 +145,16 @@ function substitute(root: Section, section: Section, value: string): string {
 function readValue(file: string, origin: Origin): string {
   try {
     const bytes = readFileSync(file);
-    if (bytes.length > MAX_VALUE_FILE) throw new SettingsError('BadValue', `${file} is larger than ${MAX_VALUE_FILE} bytes`, { origin });
+    if (bytes.length > MAX_VALUE_FILE)
+      throw new SettingsError('BadValue', `${file} is larger than ${MAX_VALUE_FILE} bytes`, { origin });
     return bytes.toString('utf8');
   } catch (cause) {
     if (cause instanceof SettingsError) throw cause;
-    throw new SettingsError('NotReadable', `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { origin, cause });
+    throw new SettingsError(
+      'NotReadable',
+      `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { origin, cause },
+    );
   }
 }
 
@@ -134,10 +164,12 @@ function fileBeside(file: string, name: string): string {
 
 function include(context: Context, section: Section, line: string, origin: Origin): void {
   const match = /^!(include|include_try)\s+(.+)$/.exec(line);
-  if (match === null) throw new SettingsError('Syntax', `unknown directive ${JSON.stringify(line.slice(0, 40))}`, { origin });
+  if (match === null)
+    throw new SettingsError('Syntax', `unknown directive ${JSON.stringify(line.slice(0, 40))}`, { origin });
   const optional = match[1] === 'include_try';
   const pattern = fileBeside(context.file, unquote((match[2] ?? '').trim()));
-  if (context.depth >= MAX_DEPTH) throw new SettingsError('Syntax', `more than ${MAX_DEPTH} files included one in another`, { origin });
+  if (context.depth >= MAX_DEPTH)
+    throw new SettingsError('Syntax', `more than ${MAX_DEPTH} files included one in another`, { origin });
   const files = matchingFiles(pattern);
   if (files.length === 0 && !optional) throw new SettingsError('NotReadable', `no file matches ${pattern}`, { origin });
   for (const file of files) {
@@ -154,7 +186,12 @@ function include(context: Context, section: Section, line: string, origin: Origi
 function matchingFiles(pattern: string): string[] {
   const last = pattern.slice(pattern.lastIndexOf('/') + 1);
   if (!/[*?]/.test(last)) return [pattern];
-  const mask = new RegExp(`^${last.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`);
+  const mask = new RegExp(
+    `^${last
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+  );
   try {
     return readdirSync(dirname(pattern))
       .filter((name) => mask.test(name) && !name.startsWith('.'))

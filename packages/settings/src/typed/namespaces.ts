@@ -19,12 +19,19 @@ export interface NamespaceSettings {
 /** @throws {SettingsError} `BadValue` */
 export function readNamespaces(root: Section, used: Set<string>): readonly NamespaceSettings[] {
   const sections = root.of('namespace').filter((s) => !new SettingReader([s], used).flag('disabled', false));
-  const privateOnes = sections.filter((s) => new SettingReader([s], used).choice('type', TYPES, 'private') === 'private');
+  const privateOnes = sections.filter(
+    (s) => new SettingReader([s], used).choice('type', TYPES, 'private') === 'private',
+  );
   const namespaces = privateOnes.map((section) => readNamespace(section, used));
-  if (namespaces.length === 0) return [{ name: 'inbox', prefix: '', separator: null, inbox: true, hidden: false, list: true, location: null }];
+  if (namespaces.length === 0)
+    return [{ name: 'inbox', prefix: '', separator: null, inbox: true, hidden: false, list: true, location: null }];
   const seen = new Set<string>();
   for (const { prefix, name } of namespaces) {
-    if (seen.has(prefix)) throw new SettingsError('BadValue', `namespace ${name}: its prefix ${JSON.stringify(prefix)} is another's already`);
+    if (seen.has(prefix))
+      throw new SettingsError(
+        'BadValue',
+        `namespace ${name}: its prefix ${JSON.stringify(prefix)} is another's already`,
+      );
     seen.add(prefix);
   }
   if (namespaces.some((n) => n.inbox)) return namespaces;
@@ -71,7 +78,8 @@ export function readLocation(read: SettingReader): MailLocation | null {
   const control = read.text('mail_control_path');
   const index = read.text('mail_index_path');
   const inbox = read.text('mail_inbox_path');
-  if (path === undefined || path.value === '') return whole === undefined || whole.value === '' ? null : parseLocation(whole.value, whole.origin);
+  if (path === undefined || path.value === '')
+    return whole === undefined || whole.value === '' ? null : parseLocation(whole.value, whole.origin);
   return {
     driver: (driver?.value ?? 'maildir').toLowerCase(),
     path: path.value,

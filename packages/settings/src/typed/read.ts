@@ -52,12 +52,25 @@ export class SettingReader {
     const setting = this.find(name);
     if (setting === undefined || setting.value === '') return otherwise;
     const known = choices[setting.value];
-    if (known === undefined) throw bad(setting, `${name} must be one of ${Object.keys(choices).join(', ')}, not ${JSON.stringify(setting.value)}`);
+    if (known === undefined)
+      throw bad(
+        setting,
+        `${name} must be one of ${Object.keys(choices).join(', ')}, not ${JSON.stringify(setting.value)}`,
+      );
     return known;
   }
 }
 
-const FLAGS: Readonly<Record<string, boolean>> = { yes: true, y: true, '1': true, true: true, no: false, n: false, '0': false, false: false };
+const FLAGS: Readonly<Record<string, boolean>> = {
+  yes: true,
+  y: true,
+  '1': true,
+  true: true,
+  no: false,
+  n: false,
+  '0': false,
+  false: false,
+};
 
 export function bad(setting: Setting, message: string): SettingsError {
   return new SettingsError('BadValue', message, { origin: setting.origin });

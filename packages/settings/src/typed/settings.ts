@@ -76,7 +76,8 @@ function readSettings(root: Section, used: Set<string>): Settings {
 function altChar(read: SettingReader): string {
   const setting = read.find('dsync_alt_char');
   if (setting === undefined) return '_';
-  if (!/^[ -~]$/.test(setting.value)) throw bad(setting, `dsync_alt_char must be one printable character, not ${JSON.stringify(setting.value)}`);
+  if (!/^[ -~]$/.test(setting.value))
+    throw bad(setting, `dsync_alt_char must be one printable character, not ${JSON.stringify(setting.value)}`);
   return setting.value;
 }
 
@@ -85,14 +86,17 @@ function hashedHeaders(read: SettingReader): readonly string[] {
   if (setting === undefined) return ['Date', 'Message-ID'];
   const names = setting.value.split(/\s+/).filter((name) => name !== '');
   const wrong = names.find((name) => !/^[!-9;-~]+$/.test(name));
-  if (names.length === 0 || wrong !== undefined) throw bad(setting, `dsync_hashed_headers must be header names, not ${JSON.stringify(setting.value)}`);
+  if (names.length === 0 || wrong !== undefined)
+    throw bad(setting, `dsync_hashed_headers must be header names, not ${JSON.stringify(setting.value)}`);
   return names;
 }
 
 function reportUnknown(section: Section, used: ReadonlySet<string>, debug: (text: string) => void, path = ''): void {
   for (const [name, { origin }] of section.settings) {
     if (used.has(name) || section.type === 'userdb' || section.type === 'passdb' || section.type === 'fields') continue;
-    debug(`unknown setting ${path}${name} skipped (${origin.kind === 'file' ? `${origin.file} line ${origin.line}` : 'given with -o'})`);
+    debug(
+      `unknown setting ${path}${name} skipped (${origin.kind === 'file' ? `${origin.file} line ${origin.line}` : 'given with -o'})`,
+    );
   }
   for (const inner of section.sections) {
     if (inner.type === 'userdb' || inner.type === 'passdb') continue;
@@ -113,11 +117,13 @@ export interface ExpandedLocation {
 
 /** @throws {SettingsError} as `expandVariables` */
 export function expandLocation(location: MailLocation, values: VariableValues): ExpandedLocation {
-  const path = (text: string | undefined): string | null => (text === undefined ? null : expandPath(text, values, location.origin));
+  const path = (text: string | undefined): string | null =>
+    text === undefined ? null : expandPath(text, values, location.origin);
   return {
     driver: location.driver,
     path: expandPath(location.path, values, location.origin),
-    layout: location.layout === undefined ? null : expandVariables(location.layout, values, location.origin).toLowerCase(),
+    layout:
+      location.layout === undefined ? null : expandVariables(location.layout, values, location.origin).toLowerCase(),
     control: path(location.control),
     index: path(location.index),
     inbox: path(location.inbox),

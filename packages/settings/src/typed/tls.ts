@@ -41,7 +41,15 @@ export function readTls(read: SettingReader): TlsSettings {
     // Anything below 1.2 is not offered, whatever an old configuration asks for.
     minVersion: read.choice(
       'ssl_min_protocol',
-      { SSLv3: 'TLSv1.2', TLSv1: 'TLSv1.2', 'TLSv1.1': 'TLSv1.2', 'TLSv1.2': 'TLSv1.2', 'TLSv1.3': 'TLSv1.3', ANY: 'TLSv1.2', LATEST: 'TLSv1.3' },
+      {
+        SSLv3: 'TLSv1.2',
+        TLSv1: 'TLSv1.2',
+        'TLSv1.1': 'TLSv1.2',
+        'TLSv1.2': 'TLSv1.2',
+        'TLSv1.3': 'TLSv1.3',
+        ANY: 'TLSv1.2',
+        LATEST: 'TLSv1.3',
+      },
       'TLSv1.2',
     ),
   };
@@ -50,7 +58,8 @@ export function readTls(read: SettingReader): TlsSettings {
 /** `<file` has been read by the parser; 2.4 (and a bare path) names the file without the sign; a PEM text stands for itself. */
 function pem(setting: Setting | undefined, name: string): string | undefined {
   if (setting === undefined || setting.value.trim() === '') return undefined;
-  const text = setting.fromFile === undefined && !setting.value.includes('-----BEGIN') ? readPem(setting, name) : setting.value;
+  const text =
+    setting.fromFile === undefined && !setting.value.includes('-----BEGIN') ? readPem(setting, name) : setting.value;
   if (!text.includes('-----BEGIN')) throw bad(setting, `${name} holds no PEM text`);
   return text;
 }
@@ -60,6 +69,10 @@ function readPem(setting: Setting, name: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new SettingsError('NotReadable', `cannot read ${name} ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { origin: setting.origin, cause });
+    throw new SettingsError(
+      'NotReadable',
+      `cannot read ${name} ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { origin: setting.origin, cause },
+    );
   }
 }

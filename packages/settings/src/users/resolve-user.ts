@@ -33,7 +33,11 @@ export interface MailUser {
  *   Nothing else is ever created for a name that a peer sends.
  * @throws {SettingsError} `NoSuchUser`; `BadValue` if no mail location is set
  */
-export function resolveUser(settings: Settings, name: string, debug: (text: string) => void = () => undefined): MailUser {
+export function resolveUser(
+  settings: Settings,
+  name: string,
+  debug: (text: string) => void = () => undefined,
+): MailUser {
   if (!isSafeUserName(name)) throw noSuchUser(name);
   const answer = findUser(settings.root, name, debug);
   if (answer.kind === 'unknown') throw noSuchUser(name);
@@ -41,7 +45,11 @@ export function resolveUser(settings: Settings, name: string, debug: (text: stri
   const home = homeOf(settings, name, record);
   const values: VariableValues = { user: name, home, ...ids(record) };
   const template = record.mail === undefined ? settings.mailLocation : parseLocation(record.mail);
-  if (template === null) throw new SettingsError('BadValue', 'mail_location is not set: give -o mail_location=maildir:PATH, or a configuration with -c');
+  if (template === null)
+    throw new SettingsError(
+      'BadValue',
+      'mail_location is not set: give -o mail_location=maildir:PATH, or a configuration with -c',
+    );
   const location = expandLocation(template, values);
   if (answer.kind === 'none' && !hasPlace(template, location, values)) throw noSuchUser(name);
   return { name, home, location, namespaces: settings.namespaces.map((n) => expandNamespace(n, location, values)) };
@@ -52,7 +60,8 @@ function noSuchUser(name: string): SettingsError {
 }
 
 function ids(record: UserRecord): { uid?: number; gid?: number } {
-  const number = (text: string | undefined): number | undefined => (text !== undefined && /^[0-9]+$/.test(text) ? Number(text) : undefined);
+  const number = (text: string | undefined): number | undefined =>
+    text !== undefined && /^[0-9]+$/.test(text) ? Number(text) : undefined;
   const uid = number(record.uid);
   const gid = number(record.gid);
   return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
@@ -90,7 +99,11 @@ function isDirectory(path: string): boolean {
   }
 }
 
-function expandNamespace(namespace: NamespaceSettings, location: ExpandedLocation, values: VariableValues): UserNamespace {
+function expandNamespace(
+  namespace: NamespaceSettings,
+  location: ExpandedLocation,
+  values: VariableValues,
+): UserNamespace {
   const { location: own, ...rest } = namespace;
   return {
     ...rest,

@@ -15,7 +15,10 @@ export interface UserRecord {
 }
 
 /** `unknown`: databases are configured and none has the user; `none`: no database that we can read is configured. */
-export type UserAnswer = { readonly kind: 'found'; readonly record: UserRecord } | { readonly kind: 'unknown' } | { readonly kind: 'none' };
+export type UserAnswer =
+  | { readonly kind: 'found'; readonly record: UserRecord }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'none' };
 
 /**
  * Asks the databases in their order.
@@ -84,12 +87,20 @@ function passwdFileUser(section: Section, user: string): UserRecord | null {
   try {
     text = readFileSync(expandVariables(file, { user, home: null }, origin), 'utf8');
   } catch (cause) {
-    throw new SettingsError('NotReadable', `cannot read the users in ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { ...at, cause });
+    throw new SettingsError(
+      'NotReadable',
+      `cannot read the users in ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { ...at, cause },
+    );
   }
   const line = text.split(/\r?\n/).find((l) => !l.startsWith('#') && (l === name || l.startsWith(`${name}:`)));
   if (line === undefined) return null;
   const [, , uid = '', gid = '', , home = '', , ...extra] = line.split(':');
-  const fields = new Map<string, string>([['uid', uid], ['gid', gid], ['home', home]]);
+  const fields = new Map<string, string>([
+    ['uid', uid],
+    ['gid', gid],
+    ['home', home],
+  ]);
   for (const word of extra.join(':').split(/\s+/)) if (word.startsWith('userdb_')) addField(fields, word);
   return recordOf(fields, user, setting);
 }

@@ -73,7 +73,10 @@ export interface SyncChanges {
  * @throws {StoreError} `NotFound` if a UID is named that is not remembered
  */
 export function applySync(before: MailboxMemory, changes: SyncChanges): JournalStep {
-  const book = changes.rebuilt === true ? Book.anew(before, changes) : new Book(before, before.head.digest, before.head.highestModseq + 1n);
+  const book =
+    changes.rebuilt === true
+      ? Book.anew(before, changes)
+      : new Book(before, before.head.digest, before.head.highestModseq + 1n);
   for (const mail of changes.flagged ?? []) book.flag(mail);
   for (const { from, to, name } of changes.renumbered ?? []) book.renumber(from, to, name);
   for (const uid of changes.expunged ?? []) book.expunge(uid);
@@ -171,7 +174,9 @@ class Book {
 
   setAttribute(attribute: JournalAttribute): void {
     const id = `${attribute.scope}/${attribute.key}`;
-    const now = this.#attributes.get(id) ?? this.#before.attributes().find((a) => a.scope === attribute.scope && a.key === attribute.key);
+    const now =
+      this.#attributes.get(id) ??
+      this.#before.attributes().find((a) => a.scope === attribute.scope && a.key === attribute.key);
     if (now !== undefined && now.value !== null) {
       this.#digest = subtractFromDigest(this.#digest, attributeDigest(now.scope, now.key, now.value));
     }
@@ -210,7 +215,8 @@ class Book {
 
   #mail(uid: number): JournalMail {
     const mail = this.#flagged.get(uid) ?? this.#before.mail(uid);
-    if (mail === undefined) throw new StoreError('NotFound', `no mail with UID ${uid} in mailbox ${this.#before.head.path.join('/')}`);
+    if (mail === undefined)
+      throw new StoreError('NotFound', `no mail with UID ${uid} in mailbox ${this.#before.head.path.join('/')}`);
     return mail;
   }
 

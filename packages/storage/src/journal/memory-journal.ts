@@ -1,7 +1,15 @@
 /** A journal in memory: for stores that live in memory, and for tests. */
 import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
-import type { Journal, JournalAttribute, JournalExpunge, JournalHead, JournalMail, JournalName, JournalStep } from './journal.ts';
+import type {
+  Journal,
+  JournalAttribute,
+  JournalExpunge,
+  JournalHead,
+  JournalMail,
+  JournalName,
+  JournalStep,
+} from './journal.ts';
 
 export interface MemoryJournal extends Journal {
   /** `write` at once. */
@@ -21,7 +29,13 @@ export function createMemoryJournal(): MemoryJournal {
 
 /** Whether nothing is remembered of a name. */
 export function isBlankName(name: JournalName): boolean {
-  return name.renamedAt === 0 && name.createdAt === 0 && !name.subscribed && name.subscriptionChangedAt === 0 && name.removedAt === 0;
+  return (
+    name.renamedAt === 0 &&
+    name.createdAt === 0 &&
+    !name.subscribed &&
+    name.subscriptionChangedAt === 0 &&
+    name.removedAt === 0
+  );
 }
 
 class Rows {
@@ -132,7 +146,8 @@ class InMemory implements MemoryJournal {
       rows.mails.set(mail.uid, mail);
       rows.expunges.delete(mail.uid);
     }
-    for (const attribute of step.attributes ?? []) rows.attributes.set(`${attribute.scope}/${attribute.key}`, attribute);
+    for (const attribute of step.attributes ?? [])
+      rows.attributes.set(`${attribute.scope}/${attribute.key}`, attribute);
     this.#heads.set(guid, step.head);
     this.#deleted.delete(guid);
   }

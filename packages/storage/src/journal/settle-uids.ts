@@ -15,12 +15,18 @@ export interface SettledUids {
  * A UID below UIDNEXT cannot be given any more. Then everything from the old UIDNEXT up to the highest UID wanted that
  * is not as expected is given up: the transaction's mails get fresh UIDs first, then those that arrived.
  */
-export function settleUids(wanted: readonly number[], uidNextAtBegin: number, uidNext: number, present: Iterable<number>): SettledUids {
+export function settleUids(
+  wanted: readonly number[],
+  uidNextAtBegin: number,
+  uidNext: number,
+  present: Iterable<number>,
+): SettledUids {
   const ascending = wanted.toSorted((a, b) => a - b);
   const lost = ascending.filter((uid) => uid < uidNext);
   const [lowest] = lost;
   const highest = ascending.at(-1);
-  if (lowest === undefined || highest === undefined) return { wanted: new Map(), racing: new Map(), uidsChanged: false };
+  if (lowest === undefined || highest === undefined)
+    return { wanted: new Map(), racing: new Map(), uidsChanged: false };
   const from = Math.min(uidNextAtBegin, lowest);
   let fresh = Math.max(uidNext, highest + 1);
   const moved = new Map(lost.map((uid) => [uid, fresh++]));

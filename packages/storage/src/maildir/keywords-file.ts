@@ -54,7 +54,10 @@ export function addKeywords(letters: KeywordLetters, wanted: Iterable<string>): 
 }
 
 /** The letters of a file name for these keywords, sorted; `missing` are those for which there is no letter left. */
-export function lettersFor(letters: KeywordLetters, keywords: readonly string[]): { readonly text: string; readonly missing: readonly string[] } {
+export function lettersFor(
+  letters: KeywordLetters,
+  keywords: readonly string[],
+): { readonly text: string; readonly missing: readonly string[] } {
   if (keywords.length === 0) return { text: '', missing: NONE };
   const found = new Set<string>();
   const missing: string[] = [];

@@ -1,6 +1,14 @@
 /** `dovecot.mailbox.log`: what Dovecot remembers of deletions, renames and subscriptions (storage-formats.md 4.3). */
 
-const KINDS = ['', 'mailbox-deleted', 'directory-deleted', 'renamed', 'subscribed', 'unsubscribed', 'directory-created'] as const;
+const KINDS = [
+  '',
+  'mailbox-deleted',
+  'directory-deleted',
+  'renamed',
+  'subscribed',
+  'unsubscribed',
+  'directory-created',
+] as const;
 
 export type MailboxLogKind = Exclude<(typeof KINDS)[number], ''>;
 

@@ -104,11 +104,19 @@ function parseHeader(line: string, file: string): UidlistHeader {
     else if (/^[A-Z]/.test(word)) others.push(word);
   }
   const guid = known.get('G') ?? null;
-  if (guid !== null && !isMailboxGuid(guid)) throw corrupt(file, 1, `not a mailbox GUID: ${JSON.stringify(guid.slice(0, 80))}`);
+  if (guid !== null && !isMailboxGuid(guid))
+    throw corrupt(file, 1, `not a mailbox GUID: ${JSON.stringify(guid.slice(0, 80))}`);
   return numbers(3, known.get('V') ?? '', known.get('N') ?? '', guid, others.join(' '), file);
 }
 
-function numbers(version: 1 | 3, validity: string, next: string, guid: MailboxGuid | null, fields: string, file: string): UidlistHeader {
+function numbers(
+  version: 1 | 3,
+  validity: string,
+  next: string,
+  guid: MailboxGuid | null,
+  fields: string,
+  file: string,
+): UidlistHeader {
   const uidValidity = number32(validity);
   const uidNext = number32(next);
   if (uidValidity === null || uidValidity === 0) throw corrupt(file, 1, 'no valid UIDVALIDITY');

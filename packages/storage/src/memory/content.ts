@@ -37,7 +37,11 @@ export class Content {
 
   open(): MailContent {
     const { bytes } = this;
-    return { ...this.facts, body: bytes.length <= WHOLE ? bytes : chunks(bytes), [Symbol.asyncDispose]: async () => {} };
+    return {
+      ...this.facts,
+      body: bytes.length <= WHOLE ? bytes : chunks(bytes),
+      [Symbol.asyncDispose]: async () => {},
+    };
   }
 }
 

@@ -9,7 +9,10 @@ export class Locks {
     const deadline = performance.now() + timeoutMs;
     for (let held = this.#held.get(key); held !== undefined; held = this.#held.get(key)) {
       if (!(await endsWithin(held, deadline - performance.now()))) {
-        throw new StoreError('Locked', `couldn't lock ${what} within ${Math.ceil(timeoutMs / 1000)} seconds: another run holds it`);
+        throw new StoreError(
+          'Locked',
+          `couldn't lock ${what} within ${Math.ceil(timeoutMs / 1000)} seconds: another run holds it`,
+        );
       }
     }
     let release = (): void => {};

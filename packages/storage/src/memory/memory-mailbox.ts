@@ -2,7 +2,15 @@ import type { MailboxPath, MailGuid, Uid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { beginTracking, countedModseq } from '../journal/observe.ts';
-import type { Attribute, Mailbox, MailboxChanges, MailboxStatus, MailboxTransaction, MailContent, MailFacts } from '../mail-store.ts';
+import type {
+  Attribute,
+  Mailbox,
+  MailboxChanges,
+  MailboxStatus,
+  MailboxTransaction,
+  MailContent,
+  MailFacts,
+} from '../mail-store.ts';
 import type { Locks } from './locks.ts';
 import type { Box, MemoryState } from './memory-state.ts';
 import { MemoryTransaction } from './memory-transaction.ts';
@@ -33,7 +41,9 @@ export class MemoryMailbox implements Mailbox {
     const head = beginTracking(seen);
     if (head !== seen) journal.apply([{ head }]);
     if (since !== undefined && (since.modseq < head.historyFrom || since.modseq > head.highestModseq)) return null;
-    const mails = journal.mails(box.guid).map(({ name: _, ...mail }) => ({ ...mail, modseq: countedModseq(head, { ...mail, name: '' }) }));
+    const mails = journal
+      .mails(box.guid)
+      .map(({ name: _, ...mail }) => ({ ...mail, modseq: countedModseq(head, { ...mail, name: '' }) }));
     return {
       mails: since === undefined ? mails : mails.filter((mail) => mail.uid > since.uid || mail.modseq > since.modseq),
       expunges: journal.expunges(box.guid, since?.modseq ?? 0n),
@@ -70,7 +80,8 @@ export class MemoryMailbox implements Mailbox {
   /** The mailbox; after a deletion or `restore` the one that has its GUID now. @throws {StoreError} `NotFound` */
   #live(): Box {
     const box = this.#state.boxes.get(this.#box.guid);
-    if (box === undefined) throw new StoreError('NotFound', `mailbox ${this.#state.print(this.#box.path)} doesn't exist any more`);
+    if (box === undefined)
+      throw new StoreError('NotFound', `mailbox ${this.#state.print(this.#box.path)} doesn't exist any more`);
     return box;
   }
 }

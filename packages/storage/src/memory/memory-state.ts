@@ -113,12 +113,14 @@ export class MemoryState {
   readTree(): TreeSnapshot {
     const names = new Map(this.journal.names().map((name) => [pathKey(name.path), name]));
     const nodes = new Map<string, TreeNode>();
-    for (const path of this.directories.values()) nodes.set(pathKey(path), node(path, names.get(pathKey(path)), { exists: true }));
+    for (const path of this.directories.values())
+      nodes.set(pathKey(path), node(path, names.get(pathKey(path)), { exists: true }));
     for (const box of this.boxes.values()) {
       const facts = { exists: true, mailbox: this.status(box) };
       nodes.set(pathKey(box.path), node(box.path, names.get(pathKey(box.path)), facts));
     }
-    for (const [key, name] of names) if (name.subscribed && !nodes.has(key)) nodes.set(key, node(name.path, name, { exists: false }));
+    for (const [key, name] of names)
+      if (name.subscribed && !nodes.has(key)) nodes.set(key, node(name.path, name, { exists: false }));
 
     const gone = [...names.values()].filter((name) => !nodes.has(pathKey(name.path)));
     const implied = (path: MailboxPath): boolean => [...nodes.values()].some((n) => n.exists && isBelow(n.path, path));
@@ -126,7 +128,9 @@ export class MemoryState {
       separator: this.separator,
       nodes: [...nodes.values()].toSorted((a, b) => compareBytes(pathKey(a.path), pathKey(b.path))),
       deletions: {
-        mailboxes: [...this.journal.deletedMailboxes()].filter(([guid]) => !this.boxes.has(guid)).map(([guid, time]) => ({ guid, time })),
+        mailboxes: [...this.journal.deletedMailboxes()]
+          .filter(([guid]) => !this.boxes.has(guid))
+          .map(([guid, time]) => ({ guid, time })),
         directories: [...names.values()]
           .filter(({ path, removedAt }) => removedAt > 0 && nodes.get(pathKey(path))?.exists !== true && !implied(path))
           .map(({ path, removedAt }) => ({ hash: this.hash(path), time: removedAt })),
@@ -137,11 +141,22 @@ export class MemoryState {
     };
   }
 
-  createBox(path: MailboxPath, as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number }): Box {
+  createBox(
+    path: MailboxPath,
+    as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number },
+  ): Box {
     this.checkName(path);
-    if (this.boxAt(path) !== undefined) throw new StoreError('AlreadyExists', `mailbox ${this.print(path)} already exists`);
+    if (this.boxAt(path) !== undefined)
+      throw new StoreError('AlreadyExists', `mailbox ${this.print(path)} already exists`);
     if (this.boxes.has(as.guid)) throw new StoreError('AlreadyExists', `a mailbox with GUID ${as.guid} already exists`);
-    const box: Box = { guid: as.guid, path, uidValidity: as.uidValidity, uidNext: 1, firstRecentUid: 1, mails: new Map() };
+    const box: Box = {
+      guid: as.guid,
+      path,
+      uidValidity: as.uidValidity,
+      uidNext: 1,
+      firstRecentUid: 1,
+      mails: new Map(),
+    };
     this.boxes.set(as.guid, box);
     this.#makeParents(path);
     this.remember(path, { createdAt: as.createdAt, renamedAt: 0, removedAt: 0 });
@@ -169,15 +184,18 @@ export class MemoryState {
 
   /** @throws {StoreError} `NotFound`, `NotEmpty` */
   removeDirectory(path: MailboxPath, at: number): void {
-    if (this.boxAt(path) !== undefined || this.hasBelow(path)) throw new StoreError('NotEmpty', `directory ${this.print(path)} is not empty`);
-    if (!this.directories.delete(pathKey(path))) throw new StoreError('NotFound', `directory ${this.print(path)} doesn't exist`);
+    if (this.boxAt(path) !== undefined || this.hasBelow(path))
+      throw new StoreError('NotEmpty', `directory ${this.print(path)} is not empty`);
+    if (!this.directories.delete(pathKey(path)))
+      throw new StoreError('NotFound', `directory ${this.print(path)} doesn't exist`);
     this.remember(path, { renamedAt: 0, removedAt: at });
   }
 
   /** @throws {StoreError} `NotFound`, `AlreadyExists`, `InvalidName` */
   rename(from: MailboxPath, to: MailboxPath, at: number): void {
     this.checkName(to);
-    if (isInbox(from) || isInbox(to)) throw new StoreError('InvalidName', 'INBOX cannot be renamed, nor anything to INBOX');
+    if (isInbox(from) || isInbox(to))
+      throw new StoreError('InvalidName', 'INBOX cannot be renamed, nor anything to INBOX');
     if (isBelow(to, from) || pathKey(to) === pathKey(from)) {
       throw new StoreError('InvalidName', `cannot rename ${this.print(from)} below itself`);
     }
@@ -185,7 +203,8 @@ export class MemoryState {
     const moved = (path: MailboxPath): MailboxPath => [...to, ...path.slice(from.length)];
     const boxes = [...this.boxes.values()].filter((box) => moves(box.path));
     const directories = [...this.directories.values()].filter(moves);
-    if (boxes.length === 0 && directories.length === 0) throw new StoreError('NotFound', `mailbox ${this.print(from)} doesn't exist`);
+    if (boxes.length === 0 && directories.length === 0)
+      throw new StoreError('NotFound', `mailbox ${this.print(from)} doesn't exist`);
     for (const { path } of boxes) this.#mustBeFree(moved(path));
     if (this.directories.has(pathKey(to))) throw new StoreError('AlreadyExists', `${this.print(to)} already exists`);
 
@@ -206,13 +225,22 @@ export class MemoryState {
   }
 
   hasBelow(path: MailboxPath): boolean {
-    return [...this.boxes.values(), ...[...this.directories.values()].map((p) => ({ path: p }))].some((n) => isBelow(n.path, path));
+    return [...this.boxes.values(), ...[...this.directories.values()].map((p) => ({ path: p }))].some((n) =>
+      isBelow(n.path, path),
+    );
   }
 
   /** @throws {StoreError} `InvalidName` */
   checkName(path: MailboxPath): void {
-    if (path.length > 0 && path.every((part) => part !== '' && !/[\0\r\n]/.test(part) && !part.includes(this.separator))) return;
-    throw new StoreError('InvalidName', `invalid mailbox name: ${JSON.stringify(path.join(this.separator).slice(0, 200))}`);
+    if (
+      path.length > 0 &&
+      path.every((part) => part !== '' && !/[\0\r\n]/.test(part) && !part.includes(this.separator))
+    )
+      return;
+    throw new StoreError(
+      'InvalidName',
+      `invalid mailbox name: ${JSON.stringify(path.join(this.separator).slice(0, 200))}`,
+    );
   }
 
   hash(path: MailboxPath): string {
@@ -224,7 +252,8 @@ export class MemoryState {
   }
 
   #mustBeFree(path: MailboxPath): void {
-    if (this.boxAt(path) !== undefined) throw new StoreError('AlreadyExists', `mailbox ${this.print(path)} already exists`);
+    if (this.boxAt(path) !== undefined)
+      throw new StoreError('AlreadyExists', `mailbox ${this.print(path)} already exists`);
   }
 
   #makeParents(path: MailboxPath): void {

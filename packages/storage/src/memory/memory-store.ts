@@ -57,13 +57,17 @@ class InMemoryStore implements MemoryStore {
     return legal.length === 1 && legal[0]?.toUpperCase() === 'INBOX' ? ['INBOX'] : legal;
   }
 
-  async createMailbox(path: MailboxPath, as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number }): Promise<void> {
+  async createMailbox(
+    path: MailboxPath,
+    as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number },
+  ): Promise<void> {
     this.#state.createBox(path, as);
   }
 
   async deleteMailbox(path: MailboxPath, guid: MailboxGuid, at: number): Promise<void> {
     const box = this.#state.mustBoxAt(path);
-    if (box.guid !== guid) throw new StoreError('NotFound', `mailbox ${this.#state.print(path)} isn't the one with GUID ${guid} any more`);
+    if (box.guid !== guid)
+      throw new StoreError('NotFound', `mailbox ${this.#state.print(path)} isn't the one with GUID ${guid} any more`);
     if (isInbox(path) && !this.#state.inboxDeletable) this.#empty(box);
     else this.#state.removeBox(box, at);
   }

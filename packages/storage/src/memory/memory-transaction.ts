@@ -148,10 +148,14 @@ export class MemoryTransaction implements MailboxTransaction {
     const lives = (uid: Uid): boolean => box.mails.has(uid) && !gone.has(uid);
     return {
       saved: this.#incoming.map(({ mail }) => placed(mail, final(mail.uid))),
-      flagged: [...this.#flagged].filter(([uid]) => lives(uid)).map(([uid, change]) => ({ uid, ...this.#merged(box, uid, change) })),
+      flagged: [...this.#flagged]
+        .filter(([uid]) => lives(uid))
+        .map(([uid, change]) => ({ uid, ...this.#merged(box, uid, change) })),
       renumbered: [
         ...[...this.#renumbered].filter(([from]) => lives(from)).map(([from, to]) => ({ from, to: final(to) })),
-        ...[...uids.racing].filter(([from]) => !gone.has(from)).map(([from, to]) => ({ from: checkedUid(from), to: checkedUid(to) })),
+        ...[...uids.racing]
+          .filter(([from]) => !gone.has(from))
+          .map(([from, to]) => ({ from: checkedUid(from), to: checkedUid(to) })),
       ],
       expunged,
       attributes: this.#attributes,
@@ -190,7 +194,11 @@ export class MemoryTransaction implements MailboxTransaction {
       const mail = mustHave(box.mails, uid);
       box.mails.set(checkedUid(uid), { ...mail, flags, keywords: normalKeywords(keywords) });
     }
-    const moving = [...(changes.renumbered ?? [])].map(({ from, to }) => ({ from, to, mail: mustHave(box.mails, from) }));
+    const moving = [...(changes.renumbered ?? [])].map(({ from, to }) => ({
+      from,
+      to,
+      mail: mustHave(box.mails, from),
+    }));
     for (const { from } of moving) box.mails.delete(checkedUid(from));
     for (const { to, mail } of moving) box.mails.set(to, mail);
     for (const uid of changes.expunged ?? []) box.mails.delete(checkedUid(uid));
@@ -208,7 +216,10 @@ export class MemoryTransaction implements MailboxTransaction {
     // Expunged by somebody else meanwhile: there is nothing left to copy, and the other side has it still.
     if (content === undefined) return;
     const { pop3Uidl, pop3Order } = mail;
-    const facts = { ...(pop3Uidl === undefined ? {} : { pop3Uidl }), ...(pop3Order === undefined ? {} : { pop3Order }) };
+    const facts = {
+      ...(pop3Uidl === undefined ? {} : { pop3Uidl }),
+      ...(pop3Order === undefined ? {} : { pop3Order }),
+    };
     this.#incoming.push({ how, mail, content: content.with(facts) });
   }
 
@@ -218,7 +229,8 @@ export class MemoryTransaction implements MailboxTransaction {
   }
 
   #mustBeOpen(): void {
-    if (this.#ended) throw new StoreError('Temporary', `the transaction on mailbox ${this.#state.print(this.#box.path)} has ended`);
+    if (this.#ended)
+      throw new StoreError('Temporary', `the transaction on mailbox ${this.#state.print(this.#box.path)} has ended`);
   }
 }
 

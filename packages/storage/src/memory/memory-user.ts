@@ -63,7 +63,13 @@ export class MemoryUser {
     });
   }
 
-  async changeFlags(path: MailboxPath, uid: number, how: 'add' | 'remove' | 'replace', flags: number, keywords: readonly string[]): Promise<void> {
+  async changeFlags(
+    path: MailboxPath,
+    uid: number,
+    how: 'add' | 'remove' | 'replace',
+    flags: number,
+    keywords: readonly string[],
+  ): Promise<void> {
     await this.#act(path, (box) => {
       const mail = this.#mail(box, uid);
       const changed = {
@@ -87,7 +93,10 @@ export class MemoryUser {
     return this.#act(to, (box) => this.#add(box, mail));
   }
 
-  async createMailbox(path: MailboxPath, as: { readonly guid: MailboxGuid; readonly uidValidity: number }): Promise<void> {
+  async createMailbox(
+    path: MailboxPath,
+    as: { readonly guid: MailboxGuid; readonly uidValidity: number },
+  ): Promise<void> {
     this.#state.createBox(path, { ...as, createdAt: this.#state.now() });
   }
 
@@ -119,7 +128,12 @@ export class MemoryUser {
   /** An administrator's change; `uidNext` and `highestModseq` only raise. */
   async update(
     path: MailboxPath,
-    numbers: { readonly guid?: MailboxGuid; readonly uidValidity?: number; readonly uidNext?: number; readonly highestModseq?: Modseq },
+    numbers: {
+      readonly guid?: MailboxGuid;
+      readonly uidValidity?: number;
+      readonly uidNext?: number;
+      readonly highestModseq?: Modseq;
+    },
   ): Promise<void> {
     const { uidValidity, ...others } = numbers;
     const state = this.#state;
@@ -136,7 +150,8 @@ export class MemoryUser {
   /** Sets (null: deletes) a metadata entry; `key` begins with `/private/` or `/shared/`. An empty path stands for the server. */
   async setAttribute(path: MailboxPath, key: string, value: string | null): Promise<void> {
     const [, scope, rest] = /^\/(private|shared)\/(.+)$/s.exec(key) ?? [];
-    if (scope === undefined || rest === undefined) throw new StoreError('InvalidName', `not a metadata entry: ${JSON.stringify(key.slice(0, 200))}`);
+    if (scope === undefined || rest === undefined)
+      throw new StoreError('InvalidName', `not a metadata entry: ${JSON.stringify(key.slice(0, 200))}`);
     const server = path.length === 0;
     this.#apply(this.#state.mustBoxAt(server ? ['INBOX'] : path), {
       attributes: [
@@ -209,7 +224,8 @@ export class MemoryUser {
 
   #mail(box: Box, uid: number): StoredMail {
     const mail = box.mails.get(checkedUid(uid));
-    if (mail === undefined) throw new StoreError('NotFound', `no mail with UID ${uid} in mailbox ${this.#state.print(box.path)}`);
+    if (mail === undefined)
+      throw new StoreError('NotFound', `no mail with UID ${uid} in mailbox ${this.#state.print(box.path)}`);
     return mail;
   }
 

@@ -6,7 +6,15 @@
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
-import type { Mailbox, MailStore, NamespaceSelection, StoreCapabilities, TreeDeletions, TreeNode, TreeSnapshot } from '../mail-store.ts';
+import type {
+  Mailbox,
+  MailStore,
+  NamespaceSelection,
+  StoreCapabilities,
+  TreeDeletions,
+  TreeNode,
+  TreeSnapshot,
+} from '../mail-store.ts';
 import { visibleNamespaces, type NamespaceFacts } from './selection.ts';
 
 export interface Namespace extends NamespaceFacts {
@@ -55,7 +63,11 @@ class NamespacedStore implements MailStore {
 
   async readTree(): Promise<TreeSnapshot> {
     const nodes: TreeNode[] = [];
-    const deletions: { -readonly [K in keyof TreeDeletions]: TreeDeletions[K][number][] } = { mailboxes: [], directories: [], unsubscribes: [] };
+    const deletions: { -readonly [K in keyof TreeDeletions]: TreeDeletions[K][number][] } = {
+      mailboxes: [],
+      directories: [],
+      unsubscribes: [],
+    };
     for (const namespace of this.#namespaces) {
       const tree = await namespace.store.readTree();
       const prefix = prefixParts(namespace);
@@ -79,8 +91,17 @@ class NamespacedStore implements MailStore {
   #prefixNodes(nodes: readonly TreeNode[]): TreeNode[] {
     if (this.#role === 'view') return [];
     const known = new Set(nodes.filter((n) => n.path.length === 1).map((n) => n.path[0]));
-    const roots = this.#byPrefix.filter(({ parts }) => parts.length === 1 && !known.has(parts[0])).map(({ parts }) => parts);
-    return roots.map((path) => ({ path, exists: true, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0 }));
+    const roots = this.#byPrefix
+      .filter(({ parts }) => parts.length === 1 && !known.has(parts[0]))
+      .map(({ parts }) => parts);
+    return roots.map((path) => ({
+      path,
+      exists: true,
+      renamedAt: 0,
+      createdAt: 0,
+      subscribed: false,
+      subscriptionChangedAt: 0,
+    }));
   }
 
   async openMailbox(guid: MailboxGuid): Promise<Mailbox | null> {
@@ -116,7 +137,10 @@ class NamespacedStore implements MailStore {
     const source = this.#place(from);
     const target = this.#place(to);
     if (source.namespace !== target.namespace) {
-      throw new StoreError('InvalidName', `${from.join('/')} and ${to.join('/')} lie in different namespaces, a rename cannot move mail between them`);
+      throw new StoreError(
+        'InvalidName',
+        `${from.join('/')} and ${to.join('/')} lie in different namespaces, a rename cannot move mail between them`,
+      );
     }
     await source.namespace.store.rename(source.path, target.path, at);
   }
@@ -150,7 +174,9 @@ class NamespacedStore implements MailStore {
   }
 
   #isPrefix(path: MailboxPath): boolean {
-    return this.#byPrefix.some(({ parts }) => parts.length >= path.length && path.every((part, i) => parts[i] === part));
+    return this.#byPrefix.some(
+      ({ parts }) => parts.length >= path.length && path.every((part, i) => parts[i] === part),
+    );
   }
 
   #find(path: MailboxPath): Place | null {
@@ -159,14 +185,16 @@ class NamespacedStore implements MailStore {
       if (owner !== undefined) return { namespace: owner, path };
     }
     for (const { namespace, parts } of this.#byPrefix) {
-      if (path.length > parts.length && parts.every((part, i) => path[i] === part)) return { namespace, path: path.slice(parts.length) };
+      if (path.length > parts.length && parts.every((part, i) => path[i] === part))
+        return { namespace, path: path.slice(parts.length) };
     }
     return null;
   }
 
   #place(path: MailboxPath): Place {
     const place = this.#find(path);
-    if (place === null) throw new StoreError('Temporary', `Couldn't find namespace for mailbox ${path.join(this.separator)}`);
+    if (place === null)
+      throw new StoreError('Temporary', `Couldn't find namespace for mailbox ${path.join(this.separator)}`);
     return place;
   }
 }

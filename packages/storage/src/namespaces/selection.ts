@@ -21,10 +21,15 @@ export interface NamespaceFacts {
  * an unknown prefix means the namespace with the empty prefix, if there is one; with `-N` all that clients see; else
  * those without a location of their own. Order is kept.
  */
-export function visibleNamespaces<N extends NamespaceFacts>(namespaces: readonly N[], selection: NamespaceSelection): readonly N[] {
+export function visibleNamespaces<N extends NamespaceFacts>(
+  namespaces: readonly N[],
+  selection: NamespaceSelection,
+): readonly N[] {
   if (selection.namespaces.length > 0) {
     const chosen = new Set<N | undefined>(
-      selection.namespaces.map((prefix) => namespaces.find((n) => n.prefix === prefix) ?? namespaces.find((n) => n.prefix === '')),
+      selection.namespaces.map(
+        (prefix) => namespaces.find((n) => n.prefix === prefix) ?? namespaces.find((n) => n.prefix === ''),
+      ),
     );
     return namespaces.filter((n) => chosen.has(n));
   }

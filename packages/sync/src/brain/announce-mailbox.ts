@@ -6,7 +6,11 @@ import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { SessionRules } from './handshake.ts';
 
 /** The own numbers, under the GUID that both sides use for the mailbox. */
-export function mailboxMessage(guid: MailboxGuid, status: MailboxStatus, capabilities: StoreCapabilities): MessageOf<'mailbox'> {
+export function mailboxMessage(
+  guid: MailboxGuid,
+  status: MailboxStatus,
+  capabilities: StoreCapabilities,
+): MessageOf<'mailbox'> {
   return {
     kind: 'mailbox',
     mailboxGuid: guid,
@@ -40,13 +44,22 @@ export function missingMessage(guid: MailboxGuid, how: 'lost' | 'ignore'): Messa
   };
 }
 
-type Numbers = Pick<MessageOf<'mailbox'>, 'uidValidity' | 'uidNext' | 'messages' | 'firstRecentUid' | 'highestModseq'> & {
+type Numbers = Pick<
+  MessageOf<'mailbox'>,
+  'uidValidity' | 'uidNext' | 'messages' | 'firstRecentUid' | 'highestModseq'
+> & {
   readonly digest?: string;
 };
 
 /** Whether the contents are equal for certain: both ends sent a digest, and it and the numbers agree. */
 export function provenEqual(a: Numbers, b: Numbers): boolean {
-  return Boolean(a.digest) && a.digest === b.digest && a.uidValidity === b.uidValidity && a.uidNext === b.uidNext && a.messages === b.messages;
+  return (
+    Boolean(a.digest) &&
+    a.digest === b.digest &&
+    a.uidValidity === b.uidValidity &&
+    a.uidNext === b.uidNext &&
+    a.messages === b.messages
+  );
 }
 
 /**
@@ -80,7 +93,8 @@ export function equalState(a: Numbers, b: Numbers): MailboxSyncState {
 
 /** Why a common state cannot be used with these own numbers (sync-semantics.md 7.3); null: it can. */
 export function staleReason(state: MailboxSyncState, status: MailboxStatus): string | null {
-  if (status.uidNext <= state.lastCommonUid) return `UIDNEXT ${status.uidNext} is not above the last common UID ${state.lastCommonUid}`;
+  if (status.uidNext <= state.lastCommonUid)
+    return `UIDNEXT ${status.uidNext} is not above the last common UID ${state.lastCommonUid}`;
   if (status.highestModseq < state.lastCommonModseq) {
     return `HIGHESTMODSEQ ${status.highestModseq} is below the last common modseq ${state.lastCommonModseq}`;
   }

@@ -22,7 +22,8 @@ export function* attributeMessages(attributes: readonly Attribute[]): Generator<
 /** @throws {ProtocolError} `BadValue` unless it has exactly one of value, stream, deleted; `LimitExceeded` */
 export async function receiveAttribute(message: Extract<Received, { kind: 'attribute' }>): Promise<Attribute> {
   const value = message.deleted ? null : message.body === undefined ? message.value : await text(message.body);
-  if (value === undefined) throw new ProtocolError('BadValue', 'the peer’s metadata entry has neither value nor deletion');
+  if (value === undefined)
+    throw new ProtocolError('BadValue', 'the peer’s metadata entry has neither value nor deletion');
   return {
     scope: message.type === 'p' ? 'private' : 'shared',
     key: message.key,
@@ -38,7 +39,8 @@ async function text(body: NonNullable<Extract<Received, { kind: 'attribute' }>['
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > MAX_VALUE) throw new ProtocolError('LimitExceeded', `a metadata value of the peer is larger than ${MAX_VALUE} bytes`);
+    if (size > MAX_VALUE)
+      throw new ProtocolError('LimitExceeded', `a metadata value of the peer is larger than ${MAX_VALUE} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -90,7 +90,8 @@ export function slaveRules(handshake: MessageOf<'handshake'>): SessionRules {
     throw new ProtocolError('BadValue', 'the peer selects a mailbox by something that is no GUID');
   }
   const altChar = handshake.altChar ?? '_';
-  if (altChar.length !== 1 || altChar < ' ') throw new ProtocolError('BadValue', 'the peer’s alt_char is not one printable character');
+  if (altChar.length !== 1 || altChar < ' ')
+    throw new ProtocolError('BadValue', 'the peer’s alt_char is not one printable character');
   return {
     role: 'slave',
     mode: oneSided ? (handshake.noBackupOverwrite ? 'one-way' : 'backup') : 'two-way',
@@ -114,7 +115,8 @@ export function slaveRules(handshake: MessageOf<'handshake'>): SessionRules {
 function filterOf(handshake: MessageOf<'handshake'>): MailFilter {
   const number = (value: bigint | undefined, what: string): number | undefined => {
     if (value === undefined) return undefined;
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new ProtocolError('BadValue', `the peer’s ${what} is out of range`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw new ProtocolError('BadValue', `the peer’s ${what} is out of range`);
     return Number(value);
   };
   const since = number(handshake.since, 'date filter');

@@ -46,7 +46,10 @@ export class MailExport {
     const byUid = request.uid === undefined ? undefined : this.#byUid.get(request.uid);
     const mail = request.guid === undefined || byUid?.guid === request.guid ? byUid : this.#byGuid.get(request.guid);
     if (mail === undefined) {
-      throw new ProtocolError('BadValue', `the peer asked for a mail that was not offered (UID ${request.uid ?? 'none'})`);
+      throw new ProtocolError(
+        'BadValue',
+        `the peer asked for a mail that was not offered (UID ${request.uid ?? 'none'})`,
+      );
     }
     return mail;
   }

@@ -41,7 +41,12 @@ export class MailImport implements AsyncDisposable {
   /** Mails that are to come. */
   readonly wanted: number;
 
-  private constructor(mailbox: Mailbox, plan: MailPlan, attributes: readonly Attribute[], transaction: MailboxTransaction) {
+  private constructor(
+    mailbox: Mailbox,
+    plan: MailPlan,
+    attributes: readonly Attribute[],
+    transaction: MailboxTransaction,
+  ) {
     this.#mailbox = mailbox;
     this.#plan = plan;
     this.#attributes = attributes;
@@ -56,7 +61,8 @@ export class MailImport implements AsyncDisposable {
     }
     this.wanted = wanted;
     // UIDs only ever rise: a block may be committed only if nothing else wants a UID between its mails.
-    this.#inBlocks = !plan.rebuild && plan.operations.every((o) => o.op === 'save' || o.op === 'flag' || o.op === 'expunge');
+    this.#inBlocks =
+      !plan.rebuild && plan.operations.every((o) => o.op === 'save' || o.op === 'flag' || o.op === 'expunge');
   }
 
   static async begin(mailbox: Mailbox, plan: MailPlan, attributes: readonly Attribute[]): Promise<MailImport> {

@@ -26,7 +26,11 @@ function expungeMessage(record: ExpungeRecord): MessageOf<'mailChange'> {
   return record.guid === null ? message : { ...message, guid: record.guid };
 }
 
-function mailMessage(mail: MailRecord, commonUid: number, facts: ReadonlyMap<Uid, MailFacts> | null): MessageOf<'mailChange'> {
+function mailMessage(
+  mail: MailRecord,
+  commonUid: number,
+  facts: ReadonlyMap<Uid, MailFacts> | null,
+): MessageOf<'mailChange'> {
   const fact = facts?.get(mail.uid);
   return {
     kind: 'mailChange',
@@ -64,7 +68,8 @@ export class ChangeCollector {
   /** @throws {ProtocolError} `BadValue` for UIDs that do not ascend, a missing GUID, contradicting flags */
   add(message: MessageOf<'mailChange'>): void {
     const { uid } = message;
-    if (uid <= this.#lastUid) throw new ProtocolError('BadValue', `the peer’s mail list is not in UID order at UID ${uid}`);
+    if (uid <= this.#lastUid)
+      throw new ProtocolError('BadValue', `the peer’s mail list is not in UID order at UID ${uid}`);
     this.#lastUid = uid;
     if (message.type === 'e') {
       this.expunges.push({ uid, guid: message.guid || null, modseq: message.modseq ?? 0n });
@@ -93,14 +98,17 @@ export class ChangeCollector {
 
 const NO_KEYWORDS = { keywords: [], addedKeywords: [], removedKeywords: [] } as const;
 
-function keywordsOf(message: MessageOf<'mailChange'>): Pick<MailRecord, 'keywords' | 'addedKeywords' | 'removedKeywords'> {
+function keywordsOf(
+  message: MessageOf<'mailChange'>,
+): Pick<MailRecord, 'keywords' | 'addedKeywords' | 'removedKeywords'> {
   if (message.keywordChanges === undefined) return NO_KEYWORDS;
   const keywords: string[] = [];
   const addedKeywords: string[] = [];
   const removedKeywords: string[] = [];
   for (const change of message.keywordChanges) {
     const name = change.slice(1);
-    if (!isKeyword(name)) throw new ProtocolError('BadValue', `the peer’s mail with UID ${message.uid} has a keyword that is none`);
+    if (!isKeyword(name))
+      throw new ProtocolError('BadValue', `the peer’s mail with UID ${message.uid} has a keyword that is none`);
     switch (change[0]) {
       case '=':
         keywords.push(name);
@@ -114,7 +122,10 @@ function keywordsOf(message: MessageOf<'mailChange'>): Pick<MailRecord, 'keyword
         removedKeywords.push(name);
         break;
       default:
-        throw new ProtocolError('BadValue', `the peer’s mail with UID ${message.uid} has a keyword change of no known kind`);
+        throw new ProtocolError(
+          'BadValue',
+          `the peer’s mail with UID ${message.uid} has a keyword change of no known kind`,
+        );
     }
   }
   keywords.sort();
@@ -128,11 +139,19 @@ function isKeyword(name: string): boolean {
 }
 
 /** @throws {ProtocolError} `Unexpected` unless the message is of that kind */
-export function expectKind<K extends Received['kind']>(message: Received, kind: K, where: string): Extract<Received, { kind: K }> {
-  if (!isKind(message, kind)) throw new ProtocolError('Unexpected', `the peer sent ${message.kind} where ${kind} was expected (${where})`);
+export function expectKind<K extends Received['kind']>(
+  message: Received,
+  kind: K,
+  where: string,
+): Extract<Received, { kind: K }> {
+  if (!isKind(message, kind))
+    throw new ProtocolError('Unexpected', `the peer sent ${message.kind} where ${kind} was expected (${where})`);
   return message;
 }
 
-export function isKind<K extends Received['kind']>(message: Received, kind: K): message is Extract<Received, { kind: K }> {
+export function isKind<K extends Received['kind']>(
+  message: Received,
+  kind: K,
+): message is Extract<Received, { kind: K }> {
   return message.kind === kind;
 }

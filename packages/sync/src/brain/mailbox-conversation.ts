@@ -85,7 +85,12 @@ class Exchange implements AsyncDisposable {
   #stale: string | null = null;
   #remoteCounts: MailCounts = NOTHING;
 
-  private constructor(session: Session, talk: MailboxTalk, facts: ReadonlyMap<Uid, MailFacts> | null, attributes: readonly Attribute[]) {
+  private constructor(
+    session: Session,
+    talk: MailboxTalk,
+    facts: ReadonlyMap<Uid, MailFacts> | null,
+    attributes: readonly Attribute[],
+  ) {
     const { localIs, dryRun } = session.rules;
     this.#session = session;
     this.#talk = talk;
@@ -118,7 +123,8 @@ class Exchange implements AsyncDisposable {
     if (this.#sendsLists) {
       for (const message of attributeMessages(this.#attributes)) await conversation.send(message);
       await this.#end();
-      for (const message of changeMessages(changes, common?.lastCommonUid ?? 0, this.#facts)) await conversation.send(message);
+      for (const message of changeMessages(changes, common?.lastCommonUid ?? 0, this.#facts))
+        await conversation.send(message);
       await this.#end();
     }
     if (this.#receivesMails) {
@@ -150,7 +156,11 @@ class Exchange implements AsyncDisposable {
       }
       const plan = await this.#merge(theirs);
       if (this.#receivesMails && this.#talk.mailbox !== null) {
-        this.#import = await MailImport.begin(this.#talk.mailbox, plan, planAttributes(this.#attributes, attributes, this.#session.rules));
+        this.#import = await MailImport.begin(
+          this.#talk.mailbox,
+          plan,
+          planAttributes(this.#attributes, attributes, this.#session.rules),
+        );
       }
       this.#plan = plan;
       this.#planned.resolve(plan);
@@ -165,11 +175,19 @@ class Exchange implements AsyncDisposable {
     if (this.#import !== null) await this.#receiveMails(this.#import);
     else this.#applied.resolve(NOTHING);
     const state = expectKind(await conversation.receive(), 'mailboxState', 'end of a mailbox');
-    if (state.mailboxGuid !== this.#talk.ours.mailboxGuid) throw new ProtocolError('Unexpected', 'the peer ended another mailbox than this one');
-    if (state.changesDuringSync) this.#session.notes.unexpected.push('Remote notified that changes happened during sync');
+    if (state.mailboxGuid !== this.#talk.ours.mailboxGuid)
+      throw new ProtocolError('Unexpected', 'the peer ended another mailbox than this one');
+    if (state.changesDuringSync)
+      this.#session.notes.unexpected.push('Remote notified that changes happened during sync');
     const [saved, copied, flagged, expunged, renumbered] = state.applied ?? [];
     if (renumbered !== undefined) {
-      this.#remoteCounts = { saved: saved ?? 0, copied: copied ?? 0, flagged: flagged ?? 0, expunged: expunged ?? 0, renumbered };
+      this.#remoteCounts = {
+        saved: saved ?? 0,
+        copied: copied ?? 0,
+        flagged: flagged ?? 0,
+        expunged: expunged ?? 0,
+        renumbered,
+      };
     }
     this.#peerState.resolve(state);
   }

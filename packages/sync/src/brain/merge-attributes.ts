@@ -10,7 +10,11 @@ export interface AttributeContext {
 }
 
 /** Entries that the local side has to set (or, with value null, delete). */
-export function planAttributes(local: readonly Attribute[], remote: readonly Attribute[], context: AttributeContext): Attribute[] {
+export function planAttributes(
+  local: readonly Attribute[],
+  remote: readonly Attribute[],
+  context: AttributeContext,
+): Attribute[] {
   if (context.localIs === 'source') return [];
   const mine = new Map(local.map((a) => [keyOf(a), a]));
   const theirs = new Map(remote.map((a) => [keyOf(a), a]));
@@ -32,7 +36,8 @@ export function planAttributes(local: readonly Attribute[], remote: readonly Att
 /** The later change wins; where times are equal or unknown the larger modseq, then a value over none, then the larger value. */
 function remoteWins(here: Attribute | undefined, there: Attribute): boolean {
   if (here === undefined) return there.value !== null;
-  if (here.changedAt !== there.changedAt && here.changedAt !== 0 && there.changedAt !== 0) return there.changedAt > here.changedAt;
+  if (here.changedAt !== there.changedAt && here.changedAt !== 0 && there.changedAt !== 0)
+    return there.changedAt > here.changedAt;
   if (here.modseq !== there.modseq) return there.modseq > here.modseq;
   if (there.value === null || here.value === null) return there.value !== null;
   return compareBytes(there.value, here.value) > 0;

@@ -32,7 +32,14 @@ export async function runMaster(
   const rules = masterRules(options);
   const common = rules.algorithm === 'state' ? options.state : null;
   try {
-    const session: Session = { store: storeForRun(store, rules.selection), channel, rules, observer, common, notes: newNotes() };
+    const session: Session = {
+      store: storeForRun(store, rules.selection),
+      channel,
+      rules,
+      observer,
+      common,
+      notes: newNotes(),
+    };
     return await withUserLock(session, hostname, async () => {
       if (common !== null) await sendStates(channel, common);
       const trees = await mergeTrees(session);
@@ -94,9 +101,11 @@ async function finish(session: Session, trees: TreeOutcome): Promise<SyncReport>
   const { channel, rules, notes } = session;
   const last = expectKind(await channel.session.receive(), 'finish', 'end of the run');
   if (last.requireFullResync) notes.requireFullResync = true;
-  if (last.changed && notes.unexpected.length === 0) notes.unexpected.push('Remote notified that changes happened during sync');
+  if (last.changed && notes.unexpected.length === 0)
+    notes.unexpected.push('Remote notified that changes happened during sync');
   if (last.requireFullResync && notes.unexpected.length === 0) notes.unexpected.push('Remote requires a full resync');
-  const [mailboxesCreated = 0, mailboxesRenamed = 0, mailboxesDeleted = 0, subscriptions = 0] = last.appliedToTree ?? [];
+  const [mailboxesCreated = 0, mailboxesRenamed = 0, mailboxesDeleted = 0, subscriptions = 0] =
+    last.appliedToTree ?? [];
   const remoteTree: TreeCounts = { mailboxesCreated, mailboxesRenamed, mailboxesDeleted, subscriptions };
   notes.mailboxes.sort((a, b) => (a.path.join('\0') < b.path.join('\0') ? -1 : 1));
   return {

@@ -35,7 +35,14 @@ export async function runSlave(
 ): Promise<SlaveReport> {
   try {
     const rules = slaveRules(channel.handshake);
-    const session: Session = { store: storeForRun(store, rules.selection), channel, rules, observer, common: null, notes: newNotes() };
+    const session: Session = {
+      store: storeForRun(store, rules.selection),
+      channel,
+      rules,
+      observer,
+      common: null,
+      notes: newNotes(),
+    };
     return await withUserLock(session, hostname, async () => {
       const common = rules.algorithm === 'state' ? await receiveStates(channel) : null;
       return await serve({ ...session, common });

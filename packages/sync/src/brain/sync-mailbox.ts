@@ -24,7 +24,8 @@ export async function announceMailbox(session: Session, merged: MergedMailbox): 
   const conversation = session.channel.openMailbox();
   await conversation.send(opened.message);
   const theirs = expectKind(await conversation.receive(), 'mailbox', 'answer to a mailbox');
-  if (theirs.mailboxGuid !== merged.guid) throw new ProtocolError('Unexpected', 'the peer answered with another mailbox');
+  if (theirs.mailboxGuid !== merged.guid)
+    throw new ProtocolError('Unexpected', 'the peer answered with another mailbox');
   if (theirs.ignore) return;
   if (theirs.lost) {
     session.notes.unexpected.push(`Remote lost mailbox GUID ${merged.guid} (maybe it was just deleted?)`);
@@ -54,7 +55,12 @@ export async function answerMailbox(
   await converse(session, opened, conversation, theirs);
 }
 
-async function converse(session: Session, opened: Opened, conversation: Conversation, theirs: MessageOf<'mailbox'>): Promise<void> {
+async function converse(
+  session: Session,
+  opened: Opened,
+  conversation: Conversation,
+  theirs: MessageOf<'mailbox'>,
+): Promise<void> {
   const { rules, notes } = session;
   const ours = opened.message;
   if (canSkip(rules, ours, theirs)) {
@@ -62,7 +68,8 @@ async function converse(session: Session, opened: Opened, conversation: Conversa
     return await session.channel.flush();
   }
   // UIDs that do not correspond make the common state worthless; both sides see that from the two messages.
-  const usable = ours.uidValidity === theirs.uidValidity && mayUseCommon(rules) && (opened.common?.lastCommonUid ?? 0) > 0;
+  const usable =
+    ours.uidValidity === theirs.uidValidity && mayUseCommon(rules) && (opened.common?.lastCommonUid ?? 0) > 0;
   const common = usable ? opened.common : null;
   const changes = common === null ? await opened.everything() : opened.changes;
   const outcome = await talkAboutMailbox(session, {
@@ -109,7 +116,10 @@ class Opened implements AsyncDisposable {
   readonly stale: string | null;
   readonly #lock: AsyncDisposable | null;
 
-  private constructor(fields: Pick<Opened, 'view' | 'mailbox' | 'message' | 'common' | 'changes' | 'stale'>, lock: AsyncDisposable | null) {
+  private constructor(
+    fields: Pick<Opened, 'view' | 'mailbox' | 'message' | 'common' | 'changes' | 'stale'>,
+    lock: AsyncDisposable | null,
+  ) {
     this.view = fields.view;
     this.mailbox = fields.mailbox;
     this.message = fields.message;
@@ -152,7 +162,8 @@ class Opened implements AsyncDisposable {
     const status = await view.status();
     const common = session.common?.get(guid) ?? null;
     const message = mailboxMessage(guid, status, session.store.capabilities);
-    const { changes, stale } = common === null ? { changes: NO_CHANGES, stale: null } : await changesSince(view, status, common);
+    const { changes, stale } =
+      common === null ? { changes: NO_CHANGES, stale: null } : await changesSince(view, status, common);
     return new Opened({ view, mailbox, message, common, changes, stale }, lock);
   }
 
@@ -176,6 +187,7 @@ async function changesSince(
   const stale = staleReason(common, status);
   if (stale !== null) return { changes: NO_CHANGES, stale };
   const changes = await view.changes({ uid: common.lastCommonUid, modseq: common.lastCommonModseq });
-  if (changes === null) return { changes: NO_CHANGES, stale: `the history does not reach back to modseq ${common.lastCommonModseq}` };
+  if (changes === null)
+    return { changes: NO_CHANGES, stale: `the history does not reach back to modseq ${common.lastCommonModseq}` };
   return { changes, stale: null };
 }

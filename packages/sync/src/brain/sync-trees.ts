@@ -37,7 +37,8 @@ export async function mergeTrees(session: Session): Promise<TreeOutcome> {
  */
 async function selectedTrees(session: Session, full: TreeSnapshot): Promise<TreePair> {
   const { selection } = session.rules;
-  if (peerIsOurs(session.channel)) return selectTrees({ local: full, remote: await exchange(session, full) }, selection);
+  if (peerIsOurs(session.channel))
+    return selectTrees({ local: full, remote: await exchange(session, full) }, selection);
   const remote = await exchange(session, selectTree(full, selection));
   return { local: selectTree(full, selection, guidsOf(remote)), remote };
 }

@@ -67,7 +67,12 @@ function compare(source: MailSide, destination: MailSide, context: MailMergeCont
   return { equal, missing, surplus, leftAlone, withheld: missing.length < lacking.length };
 }
 
-function needsRebuild(source: MailSide, destination: MailSide, context: MailMergeContext, { missing }: Differences): boolean {
+function needsRebuild(
+  source: MailSide,
+  destination: MailSide,
+  context: MailMergeContext,
+  { missing }: Differences,
+): boolean {
   if (source.uidValidity !== destination.uidValidity) return true;
   const uidNext = uidNextOf(destination);
   if (missing.some((mail) => mail.uid < uidNext)) return true;
@@ -106,7 +111,11 @@ function inPlace(source: MailSide, destination: MailSide, { equal, missing, surp
   };
 }
 
-function rebuild(source: MailSide, destination: MailSide, { equal, missing, surplus, leftAlone }: Differences): MailPlan {
+function rebuild(
+  source: MailSide,
+  destination: MailSide,
+  { equal, missing, surplus, leftAlone }: Differences,
+): MailPlan {
   const plan = new PlanBuilder();
   for (const { from, to } of equal.values()) plan.take('keep', to.uid, from, from.uid, from, 'rebuild');
   const stock = new Stock(surplus);

@@ -61,7 +61,12 @@ function recordsBelieved(local: MailSide, remote: MailSide, evidence: MailMergeC
 }
 
 /** The highest UID up to which the UIDs of both sides certainly mean the same mails; 0 if there is none. */
-function commonEnd(local: MailSide, remote: MailSide, evidence: MailMergeContext['evidence'], believed: boolean): number {
+function commonEnd(
+  local: MailSide,
+  remote: MailSide,
+  evidence: MailMergeContext['evidence'],
+  believed: boolean,
+): number {
   const lastLocal = local.mails.at(-1)?.uid ?? 0;
   const lastRemote = remote.mails.at(-1)?.uid ?? 0;
   const l = new SideCursor(local.mails, believed ? local.expunges : []);
@@ -90,7 +95,9 @@ function fitAt(l: SideCursor, r: SideCursor): 'fits' | 'unknown' | 'other' {
   if (l.mail !== undefined && r.mail !== undefined) return l.mail.guid === r.mail.guid ? 'fits' : 'other';
   if (l.mail !== undefined) return r.record === undefined ? 'unknown' : recordFits(r.record.guid, l.mail.guid);
   if (r.mail !== undefined) return l.record === undefined ? 'unknown' : recordFits(l.record.guid, r.mail.guid);
-  return l.record !== undefined && r.record !== undefined && sameRecordedMail(l.record.guid, r.record.guid) ? 'fits' : 'unknown';
+  return l.record !== undefined && r.record !== undefined && sameRecordedMail(l.record.guid, r.record.guid)
+    ? 'fits'
+    : 'unknown';
 }
 
 /** A place in a side's mails and records, which are both in UID order. */

@@ -36,7 +36,8 @@ export function mailTest(filter: MailFilter, side: MailSide): MailTest {
 function flagTest(text: string, firstRecentUid: number): MailTest {
   const wanted = !text.startsWith('-');
   const name = (wanted ? text : text.slice(1)).toLowerCase();
-  if (!name.startsWith('\\')) return (mail) => wanted === mail.keywords.some((keyword) => keyword.toLowerCase() === name);
+  if (!name.startsWith('\\'))
+    return (mail) => wanted === mail.keywords.some((keyword) => keyword.toLowerCase() === name);
   if (name === '\\recent') return (mail) => wanted === (firstRecentUid > 0 && mail.uid >= firstRecentUid);
   const bit = SYSTEM_FLAGS.get(name.slice(1));
   if (bit === undefined) throw new SyncError('Usage', `Invalid system flag given for -O parameter: '${text}'`);

@@ -50,11 +50,21 @@ function mergeSystemFlags(p: MailRecord, o: MailRecord, unexplained: Unexplained
   return ((p.flags & o.flags) | (differing & ~removed & (added | rest))) & ALL_FLAGS;
 }
 
-function mergeKeywords(p: MailRecord, o: MailRecord, unexplained: Unexplained, spell: (keyword: string) => string): readonly string[] {
+function mergeKeywords(
+  p: MailRecord,
+  o: MailRecord,
+  unexplained: Unexplained,
+  spell: (keyword: string) => string,
+): readonly string[] {
   if (p.keywords.length === 0 && o.keywords.length === 0) return NO_KEYWORDS;
   const mine = names(p.keywords);
   const theirs = names(o.keywords);
-  const has = { pAdded: names(p.addedKeywords), pRemoved: names(p.removedKeywords), oAdded: names(o.addedKeywords), oRemoved: names(o.removedKeywords) };
+  const has = {
+    pAdded: names(p.addedKeywords),
+    pRemoved: names(p.removedKeywords),
+    oAdded: names(o.addedKeywords),
+    oRemoved: names(o.removedKeywords),
+  };
   const kept: string[] = [];
   for (const name of new Set([...mine, ...theirs])) {
     if (mine.has(name) && theirs.has(name)) {

@@ -91,19 +91,28 @@ export function placeMails(entries: readonly Entry[], localUidNext: number, remo
   return entries.map(({ local, remote }) => {
     const kept = keptUid(local, remote, localUidNext, remoteUidNext);
     if (kept !== null) return { local, remote, uid: kept };
-    if (next > MAX_UID) throw new SyncError('UidsExhausted', 'no UID is left in a mailbox; its mails have to be copied into a new one');
+    if (next > MAX_UID)
+      throw new SyncError('UidsExhausted', 'no UID is left in a mailbox; its mails have to be copied into a new one');
     return { local, remote, uid: checkedUid(next++) };
   });
 }
 
-function keptUid(local: MailRecord | null, remote: MailRecord | null, localUidNext: number, remoteUidNext: number): Uid | null {
+function keptUid(
+  local: MailRecord | null,
+  remote: MailRecord | null,
+  localUidNext: number,
+  remoteUidNext: number,
+): Uid | null {
   if (local !== null && (local.uid === remote?.uid || local.uid >= remoteUidNext)) return local.uid;
   if (remote !== null && remote.uid >= localUidNext) return remote.uid;
   return null;
 }
 
 /** Always the smaller of the two heads; both where GUID and UID are equal. */
-function* inOrder(local: readonly MailRecord[], remote: readonly MailRecord[]): Generator<readonly [MailRecord | null, MailRecord | null]> {
+function* inOrder(
+  local: readonly MailRecord[],
+  remote: readonly MailRecord[],
+): Generator<readonly [MailRecord | null, MailRecord | null]> {
   let i = 0;
   let j = 0;
   for (;;) {

@@ -32,7 +32,16 @@ export class PlanBuilder {
   }
 
   save(mail: MailRecord, uid: Uid, { flags, keywords }: Flags, rule: MailRule): void {
-    this.#places.push({ op: 'save', uid, guid: mail.guid, flags, keywords, modseq: mail.modseq, remoteUid: mail.uid, rule });
+    this.#places.push({
+      op: 'save',
+      uid,
+      guid: mail.guid,
+      flags,
+      keywords,
+      modseq: mail.modseq,
+      remoteUid: mail.uid,
+      rule,
+    });
   }
 
   take(op: 'copy' | 'keep', from: Uid, mail: MailRecord, uid: Uid, { flags, keywords }: Flags, rule: MailRule): void {

@@ -21,7 +21,8 @@ export function mayUseCommon({ mode, filter }: Pick<MailMergeContext, 'mode' | '
  */
 export function planMails(local: MailSide, remote: MailSide, context: MailMergeContext): MailMerge {
   const common = context.common?.uid === 0 ? null : context.common;
-  if (common !== null && !mayUseCommon(context)) return { kind: 'stale-state', reason: 'a backup and a mail filter need a full comparison' };
+  if (common !== null && !mayUseCommon(context))
+    return { kind: 'stale-state', reason: 'a backup and a mail filter need a full comparison' };
   if (context.mode !== 'backup') return planTwoWay(local, remote, { ...context, common });
   const [source, destination] = context.source === 'local' ? [local, remote] : [remote, local];
   const { plan, equalAfter } = planBackup(source, destination, context);

@@ -9,7 +9,9 @@ import { recordFits } from './guid-fits.ts';
 import type { MailMergeContext, MailSide } from './mail-plan.ts';
 
 /** A change of a mail that the other side lists no change of. */
-export type LoneChange = { readonly kind: 'flags'; readonly mail: MailRecord } | { readonly kind: 'expunge'; readonly record: ExpungeRecord };
+export type LoneChange =
+  | { readonly kind: 'flags'; readonly mail: MailRecord }
+  | { readonly kind: 'expunge'; readonly record: ExpungeRecord };
 
 export interface StateComparison extends Comparison {
   /** Changes that only this side made; the other side has to make them too. */
@@ -32,7 +34,12 @@ export function staleReason(local: MailSide, remote: MailSide, common: Common): 
 }
 
 /** @returns a text if the lists contradict the common state */
-export function compareChanges(local: MailSide, remote: MailSide, common: Common, evidence: MailMergeContext['evidence']): StateComparison | string {
+export function compareChanges(
+  local: MailSide,
+  remote: MailSide,
+  common: Common,
+  evidence: MailMergeContext['evidence'],
+): StateComparison | string {
   const pairs: CommonMail[] = [];
   const sides = { local: new SideChanges(), remote: new SideChanges() };
   const remoteMails = byUid(remote.mails, common.uid);
@@ -80,7 +87,8 @@ class SideChanges {
 
   add(mail: MailRecord, otherRecord: ExpungeRecord | undefined, other: MailSide): string | null {
     if (otherRecord !== undefined) {
-      if (recordFits(otherRecord.guid, mail.guid) === 'other') return mismatch(mail.uid, mail.guid, otherRecord.guid ?? '');
+      if (recordFits(otherRecord.guid, mail.guid) === 'other')
+        return mismatch(mail.uid, mail.guid, otherRecord.guid ?? '');
       this.#gone.push({ mail, rule: 'expunged-there' });
       return null;
     }
@@ -97,7 +105,8 @@ class SideChanges {
     const twin = other.lookup?.(record.uid);
     // Already gone on a side that forgot the record.
     if (other.lookup !== undefined && twin === undefined) return null;
-    if (twin !== undefined && recordFits(record.guid, twin.guid) === 'other') return mismatch(record.uid, twin.guid, record.guid ?? '');
+    if (twin !== undefined && recordFits(record.guid, twin.guid) === 'other')
+      return mismatch(record.uid, twin.guid, record.guid ?? '');
     this.lone.push({ kind: 'expunge', record });
     return null;
   }
@@ -109,13 +118,17 @@ class SideChanges {
 
 /** Mails above the common UID. What the other side expunged there is believed only if its record names the mail. */
 function newMails(side: MailSide, other: MailSide, after: number, evidence: MailMergeContext['evidence']): OneSided {
-  const records = evidence === 'position' ? new Map<number, ExpungeRecord>() : new Map(other.expunges.map((record) => [record.uid, record]));
+  const records =
+    evidence === 'position'
+      ? new Map<number, ExpungeRecord>()
+      : new Map(other.expunges.map((record) => [record.uid, record]));
   const fresh: MailRecord[] = [];
   const gone: GoneMail[] = [];
   for (const mail of side.mails) {
     if (mail.uid <= after) continue;
     const record = records.get(mail.uid);
-    if (record !== undefined && recordFits(record.guid, mail.guid) === 'fits') gone.push({ mail, rule: 'expunged-there' });
+    if (record !== undefined && recordFits(record.guid, mail.guid) === 'fits')
+      gone.push({ mail, rule: 'expunged-there' });
     else fresh.push(mail);
   }
   return { fresh, gone };

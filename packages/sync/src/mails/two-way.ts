@@ -98,8 +98,18 @@ class TwoWay {
   }
 
   /** Gives `mail`, which only its owner has, to the other side. */
-  #give(mail: MailRecord, uid: Uid, owner: PlanBuilder, taker: PlanBuilder, other: MailSide, sources: ReadonlyMap<string, Uid>): void {
-    const flags = { flags: mail.flags, keywords: mail.keywords.length === 0 ? mail.keywords : mail.keywords.map(this.#spell) };
+  #give(
+    mail: MailRecord,
+    uid: Uid,
+    owner: PlanBuilder,
+    taker: PlanBuilder,
+    other: MailSide,
+    sources: ReadonlyMap<string, Uid>,
+  ): void {
+    const flags = {
+      flags: mail.flags,
+      keywords: mail.keywords.length === 0 ? mail.keywords : mail.keywords.map(this.#spell),
+    };
     const rule = mail.uid === uid ? 'new-mail' : whyNewUid(mail.uid, other);
     const source = sources.get(mail.guid);
     if (source === undefined) taker.save(mail, uid, flags, rule);
@@ -111,7 +121,9 @@ class TwoWay {
   #mergePair({ local, remote }: CommonMail, unexplained: Unexplained): void {
     if (local.flags === remote.flags && sameFlags(local, remote)) return;
     const preferLocal = local.modseq === remote.modseq ? this.#context.localStarts : local.modseq > remote.modseq;
-    const merged = preferLocal ? mergeFlags(local, remote, unexplained, this.#spell) : mergeFlags(remote, local, unexplained, this.#spell);
+    const merged = preferLocal
+      ? mergeFlags(local, remote, unexplained, this.#spell)
+      : mergeFlags(remote, local, unexplained, this.#spell);
     const localDiffers = !sameFlags(local, merged);
     const remoteDiffers = !sameFlags(remote, merged);
     let modseq = largerModseq(local.modseq, remote.modseq);
@@ -169,7 +181,11 @@ class TwoWay {
 }
 
 /** For mails that a side is to get: one that it has already under the same GUID, whose bytes need not travel. */
-function copySources(mails: readonly MailRecord[], placed: readonly Placed[], side: 'local' | 'remote'): ReadonlyMap<string, Uid> {
+function copySources(
+  mails: readonly MailRecord[],
+  placed: readonly Placed[],
+  side: 'local' | 'remote',
+): ReadonlyMap<string, Uid> {
   const wanted = new Set<string>();
   for (const entry of placed) {
     const { guid } = entry.local ?? entry.remote ?? {};

@@ -51,7 +51,8 @@ export class Inbox {
 
   push(frame: ConversationFrame): void {
     this.#unused += frame.cost;
-    if (this.#unused > MOST_QUEUED) throw new ProtocolError('LimitExceeded', 'the peer sends more than it was given credit for');
+    if (this.#unused > MOST_QUEUED)
+      throw new ProtocolError('LimitExceeded', 'the peer sends more than it was given credit for');
     const waiter = this.#waiter;
     if (waiter !== null) {
       this.#waiter = null;
@@ -149,7 +150,8 @@ export class Inbox {
   #arrival(): Promise<ConversationFrame> {
     const error = this.#port.failure ?? this.#end;
     if (error !== null) return Promise.reject(error);
-    if (this.#waiter !== null) return Promise.reject(new ProtocolError('Unexpected', 'two receivers in one conversation'));
+    if (this.#waiter !== null)
+      return Promise.reject(new ProtocolError('Unexpected', 'two receivers in one conversation'));
     this.#port.idle();
     return this.#port.awaiting(new Promise((resolve, reject) => (this.#waiter = { resolve, reject })));
   }
@@ -165,7 +167,11 @@ export class Inbox {
     const records = unpackRecords(bytes);
     if (!Array.isArray(records)) throw new ProtocolError('Garbage', 'batch is no list');
     if (records.length === 0) throw new ProtocolError('Garbage', 'empty batch');
-    if (records.length > MAX_BATCH_RECORDS) throw new ProtocolError('LimitExceeded', `batch of ${records.length} records, at most ${MAX_BATCH_RECORDS} allowed`);
+    if (records.length > MAX_BATCH_RECORDS)
+      throw new ProtocolError(
+        'LimitExceeded',
+        `batch of ${records.length} records, at most ${MAX_BATCH_RECORDS} allowed`,
+      );
     this.#records = records;
     this.#next = 0;
     this.#bodies = content.subarray(4 + length);
@@ -185,7 +191,10 @@ export class Inbox {
     if (last && this.#bodies.length > 0) throw new ProtocolError('Garbage', 'bytes behind the last body of a batch');
     if (note?.inline === false) {
       if (!last) throw new ProtocolError('Unexpected', 'a message between a mail and its bytes');
-      this.#open = new OpenBody(() => this.#take(), (error) => this.#port.fail(error));
+      this.#open = new OpenBody(
+        () => this.#take(),
+        (error) => this.#port.fail(error),
+      );
       body = this.#open;
     }
     // `stream` and a body always come together: fromRecord makes both from the same element.
@@ -193,7 +202,11 @@ export class Inbox {
   }
 
   #inlineBody(length: number, digest: Uint8Array): Uint8Array {
-    if (length > INLINE_BODY) throw new ProtocolError('LimitExceeded', `body of ${length} bytes inside a batch, at most ${INLINE_BODY} allowed`);
+    if (length > INLINE_BODY)
+      throw new ProtocolError(
+        'LimitExceeded',
+        `body of ${length} bytes inside a batch, at most ${INLINE_BODY} allowed`,
+      );
     if (length > this.#bodies.length) throw new ProtocolError('Garbage', 'body cut short');
     const body = this.#bodies.subarray(0, length);
     this.#bodies = this.#bodies.subarray(length);
@@ -234,15 +247,18 @@ class OpenBody implements AsyncIterable<Uint8Array> {
   /** Reads over what nobody wants. */
   async skip(): Promise<void> {
     if (this.#state === 'over') return;
-    if (this.#state === 'open') throw new ProtocolError('Unexpected', 'the next message was asked for in the middle of a body');
+    if (this.#state === 'open')
+      throw new ProtocolError('Unexpected', 'the next message was asked for in the middle of a body');
     this.#state = 'closed';
     while ((await this.#piece()) !== null);
   }
 
   async #piece(): Promise<Uint8Array | null> {
     const frame = await this.#take();
-    if (frame.type === FRAME.chunk && frame.content.length > 0 && frame.content.length <= BODY_CHUNK) return frame.content;
-    if (frame.type !== FRAME.bodyEnd || frame.content.length !== 32) throw this.#fail(new ProtocolError('Unexpected', 'no bytes of a body where they should be'));
+    if (frame.type === FRAME.chunk && frame.content.length > 0 && frame.content.length <= BODY_CHUNK)
+      return frame.content;
+    if (frame.type !== FRAME.bodyEnd || frame.content.length !== 32)
+      throw this.#fail(new ProtocolError('Unexpected', 'no bytes of a body where they should be'));
     const whole = this.#state === 'open';
     this.#state = 'over';
     if (whole && !this.#digest.digest().equals(frame.content)) throw this.#fail(wrongDigest());

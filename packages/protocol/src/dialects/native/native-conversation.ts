@@ -22,8 +22,23 @@ export interface Owner {
   farewell(reason: string): Buffer;
 }
 
-const SESSION_KINDS: ReadonlySet<Kind> = new Set<Kind>(['handshake', 'mailboxState', 'treeNode', 'mailboxDelete', 'finish', 'listEnd']);
-const MAILBOX_KINDS: ReadonlySet<Kind> = new Set<Kind>(['mailbox', 'attribute', 'mailChange', 'mailRequest', 'mail', 'mailboxState', 'listEnd']);
+const SESSION_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+  'handshake',
+  'mailboxState',
+  'treeNode',
+  'mailboxDelete',
+  'finish',
+  'listEnd',
+]);
+const MAILBOX_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+  'mailbox',
+  'attribute',
+  'mailChange',
+  'mailRequest',
+  'mail',
+  'mailboxState',
+  'listEnd',
+]);
 
 /** One conversation: its two halves, and the check of what can stand in it at all. */
 export class NativeConversation implements Conversation, Sending, Receiving {
@@ -52,7 +67,8 @@ export class NativeConversation implements Conversation, Sending, Receiving {
       this.#owner.write(this.#owner.farewell(message.error ?? ''));
       return Promise.resolve();
     }
-    if (!this.#kinds.has(message.kind)) return Promise.reject(new ProtocolError('Unexpected', `${message.kind} cannot be sent here`));
+    if (!this.#kinds.has(message.kind))
+      return Promise.reject(new ProtocolError('Unexpected', `${message.kind} cannot be sent here`));
     const sent = this.outbox.send(message, body);
     if (message.kind === 'mailboxState' && this.#first === 'mailbox') {
       this.#said = true;
@@ -69,7 +85,9 @@ export class NativeConversation implements Conversation, Sending, Receiving {
     const { kind } = message;
     if (!this.#kinds.has(kind)) throw this.fail(new ProtocolError('Unexpected', `${kind} cannot come here`));
     if ((kind === this.#first) === this.#begun) {
-      throw this.fail(new ProtocolError('Unexpected', this.#begun ? `second ${kind}` : `${kind} before ${this.#first}`));
+      throw this.fail(
+        new ProtocolError('Unexpected', this.#begun ? `second ${kind}` : `${kind} before ${this.#first}`),
+      );
     }
     this.#begun = true;
     // A mailbox is over when both sides have told its state; then it needs no place any more.

@@ -67,7 +67,8 @@ class NativeSession implements DialectSession, WireSink, Owner {
     if (this.#mailboxesOver) return Promise.resolve(null);
     const error = this.#failure ?? this.#end;
     if (error !== null) return Promise.reject(error);
-    if (this.#accepting !== null) return Promise.reject(new ProtocolError('Unexpected', 'mailboxes are accepted twice at once'));
+    if (this.#accepting !== null)
+      return Promise.reject(new ProtocolError('Unexpected', 'mailboxes are accepted twice at once'));
     this.idle();
     return this.awaiting(new Promise((resolve, reject) => (this.#accepting = { resolve, reject })));
   }
@@ -99,13 +100,17 @@ class NativeSession implements DialectSession, WireSink, Owner {
 
   fail(error: unknown): ProtocolError {
     if (this.#failure !== null) return this.#failure;
-    const failure = error instanceof ProtocolError ? error : new ProtocolError('Garbage', 'the peer cannot be understood', { cause: error });
+    const failure =
+      error instanceof ProtocolError
+        ? error
+        : new ProtocolError('Garbage', 'the peer cannot be understood', { cause: error });
     this.#context.wire.fail(failure);
     return failure;
   }
 
   nextNumber(conversation: NativeConversation): number {
-    if (this.#conversations.size > MAX_MAILBOXES) throw new ProtocolError('LimitExceeded', 'too many mailboxes under way');
+    if (this.#conversations.size > MAX_MAILBOXES)
+      throw new ProtocolError('LimitExceeded', 'too many mailboxes under way');
     const number = ++this.#opened;
     this.#conversations.set(number, conversation);
     if (this.#end !== null) conversation.inbox.end(this.#end);
@@ -208,7 +213,8 @@ class NativeSession implements DialectSession, WireSink, Owner {
         return this.#content(frame);
       case FRAME.credit: {
         const { conversation, content } = parseConversationFrame(frame);
-        if (conversation > this.#opened) throw new ProtocolError('Garbage', 'credit for a mailbox that was never opened');
+        if (conversation > this.#opened)
+          throw new ProtocolError('Garbage', 'credit for a mailbox that was never opened');
         // One that is over may still be paid back.
         this.#conversations.get(conversation)?.outbox.addCredit(parseCredit(content));
         return;
@@ -230,10 +236,13 @@ class NativeSession implements DialectSession, WireSink, Owner {
   }
 
   #openedByPeer(number: number): NativeConversation {
-    if (this.#context.role !== 'slave' || number !== this.#opened + 1) throw new ProtocolError('Unexpected', `frame for mailbox ${number}, which is not open`);
+    if (this.#context.role !== 'slave' || number !== this.#opened + 1)
+      throw new ProtocolError('Unexpected', `frame for mailbox ${number}, which is not open`);
     if (this.#mailboxesOver) throw new ProtocolError('Unexpected', 'a mailbox after the last one');
-    if (this.#unaccepted.length >= this.window) throw new ProtocolError('LimitExceeded', `more than ${this.window} mailboxes opened ahead`);
-    if (this.#conversations.size > MAX_MAILBOXES) throw new ProtocolError('LimitExceeded', 'too many mailboxes under way');
+    if (this.#unaccepted.length >= this.window)
+      throw new ProtocolError('LimitExceeded', `more than ${this.window} mailboxes opened ahead`);
+    if (this.#conversations.size > MAX_MAILBOXES)
+      throw new ProtocolError('LimitExceeded', 'too many mailboxes under way');
     this.#opened = number;
     const conversation = new NativeConversation(this, number);
     this.#conversations.set(number, conversation);
@@ -247,7 +256,8 @@ class NativeSession implements DialectSession, WireSink, Owner {
   }
 
   #endOfMailboxes(): void {
-    if (this.#context.role !== 'slave' || this.#mailboxesOver) throw new ProtocolError('Unexpected', 'end of mailboxes where none can be');
+    if (this.#context.role !== 'slave' || this.#mailboxesOver)
+      throw new ProtocolError('Unexpected', 'end of mailboxes where none can be');
     this.#mailboxesOver = true;
     this.#accepting?.resolve(null);
     this.#accepting = null;

@@ -52,7 +52,8 @@ export class Outbox {
     if (this.#turn !== null) return this.#inTurn(() => this.#send(message, body));
     const failure = this.#port.failure ?? this.#broken;
     if (failure !== null) return Promise.reject(failure);
-    if (body !== undefined && !(body instanceof Uint8Array && body.length <= INLINE_BODY)) return this.#inTurn(() => this.#stream(message, body));
+    if (body !== undefined && !(body instanceof Uint8Array && body.length <= INLINE_BODY))
+      return this.#inTurn(() => this.#stream(message, body));
     try {
       this.#append(message, body);
     } catch (error) {
@@ -64,7 +65,8 @@ export class Outbox {
   async #send(message: Message, body: Body | undefined): Promise<void> {
     const failure = this.#port.failure ?? this.#broken;
     if (failure !== null) throw failure;
-    if (body !== undefined && !(body instanceof Uint8Array && body.length <= INLINE_BODY)) return this.#stream(message, body);
+    if (body !== undefined && !(body instanceof Uint8Array && body.length <= INLINE_BODY))
+      return this.#stream(message, body);
     this.#append(message, body);
     return this.#room();
   }
@@ -88,7 +90,8 @@ export class Outbox {
       throw new ProtocolError('BadValue', `${message.kind}: a body goes with stream, and only with it`);
     }
     const { record, size } = toRecord(message, note);
-    if (size > MAX_RECORD) throw new ProtocolError('LimitExceeded', `${message.kind} of about ${size} bytes, at most ${MAX_RECORD} allowed`);
+    if (size > MAX_RECORD)
+      throw new ProtocolError('LimitExceeded', `${message.kind} of about ${size} bytes, at most ${MAX_RECORD} allowed`);
     const whole = size + (body?.length ?? 0);
     // The estimate may be three times too low for text that is not ASCII.
     if (this.#records.length > 0 && this.#size + whole > BATCH_BYTES * 2) this.seal();
@@ -112,7 +115,8 @@ export class Outbox {
     this.#bodies = [];
     this.#bodyBytes = 0;
     this.#size = 0;
-    if (length + 5 > MAX_FRAME) throw new ProtocolError('LimitExceeded', `batch of ${length} bytes does not fit a frame`);
+    if (length + 5 > MAX_FRAME)
+      throw new ProtocolError('LimitExceeded', `batch of ${length} bytes does not fit a frame`);
     const frame = conversationFrame(FRAME.batch, this.#port.number(), length);
     frame.writeUInt32BE(records.length, CONTENT);
     records.copy(frame, CONTENT + 4);
@@ -200,7 +204,10 @@ export class Outbox {
       await this.#chunks(head, source);
     } catch (error) {
       // The receiver stands in the middle of a body: nothing can follow it here.
-      this.#broken = error instanceof ProtocolError ? error : new ProtocolError('Closed', 'a body ended before its time', { cause: error });
+      this.#broken =
+        error instanceof ProtocolError
+          ? error
+          : new ProtocolError('Closed', 'a body ended before its time', { cause: error });
       throw error;
     } finally {
       await source.return?.(undefined);

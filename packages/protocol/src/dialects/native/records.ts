@@ -24,17 +24,21 @@ interface RecordCodec {
 }
 
 /** How a message's bytes travel: behind the records of the same batch, or as chunks that follow it. */
-export type BodyNote = { readonly inline: false } | { readonly inline: true; readonly length: number; readonly sha256: Uint8Array };
+export type BodyNote =
+  | { readonly inline: false }
+  | { readonly inline: true; readonly length: number; readonly sha256: Uint8Array };
 
 function recordCodec(kind: Kind): RecordCodec {
   const spec: MessageSpec = MESSAGES[kind];
-  const field = (required: boolean) => ([name, { type }]: [string, Field]): FieldCodec => ({
-    name,
-    required,
-    body: name === 'stream' && (kind === 'mail' || kind === 'attribute'),
-    // The table gives each name its type, and a record is checked field by field: the union of all codecs is enough here.
-    codec: VALUES[type] as ValueCodec<unknown>,
-  });
+  const field =
+    (required: boolean) =>
+    ([name, { type }]: [string, Field]): FieldCodec => ({
+      name,
+      required,
+      body: name === 'stream' && (kind === 'mail' || kind === 'attribute'),
+      // The table gives each name its type, and a record is checked field by field: the union of all codecs is enough here.
+      codec: VALUES[type] as ValueCodec<unknown>,
+    });
   return {
     kind,
     code: spec.code.charCodeAt(0),
@@ -43,21 +47,28 @@ function recordCodec(kind: Kind): RecordCodec {
 }
 
 const KINDS = Object.keys(MESSAGES).filter((name): name is Kind => name in MESSAGES);
-const BY_KIND = Object.fromEntries(KINDS.map((kind) => [kind, recordCodec(kind)])) as Readonly<Record<Kind, RecordCodec>>;
+const BY_KIND = Object.fromEntries(KINDS.map((kind) => [kind, recordCodec(kind)])) as Readonly<
+  Record<Kind, RecordCodec>
+>;
 const BY_CODE: ReadonlyMap<number, RecordCodec> = new Map(Object.values(BY_KIND).map((codec) => [codec.code, codec]));
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'bigint', mapsAsObjects: false });
 
 function fieldError(error: unknown, kind: Kind, name: string): unknown {
-  return error instanceof ProtocolError ? new ProtocolError(error.code, `${kind}.${name}: ${error.message}`, { cause: error }) : error;
+  return error instanceof ProtocolError
+    ? new ProtocolError(error.code, `${kind}.${name}: ${error.message}`, { cause: error })
+    : error;
 }
 
 /**
  * A message as a record, and about how many bytes it takes.
  * @throws {ProtocolError} `BadValue` or `LimitExceeded` for what cannot be sent
  */
-export function toRecord(message: Message, body: BodyNote | undefined): { readonly record: readonly Packed[]; readonly size: number } {
+export function toRecord(
+  message: Message,
+  body: BodyNote | undefined,
+): { readonly record: readonly Packed[]; readonly size: number } {
   const { code, fields, kind } = BY_KIND[message.kind];
   const values = message as unknown as Readonly<Record<string, unknown>>;
   const record: Packed[] = [code];
@@ -124,7 +135,8 @@ function unpackBody(value: unknown): BodyNote {
   if (value === true) return { inline: false };
   if (!Array.isArray(value)) throw new ProtocolError('BadValue', 'not a body');
   const [length, sha256]: readonly unknown[] = value;
-  if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 0) throw new ProtocolError('BadValue', 'not a length');
+  if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 0)
+    throw new ProtocolError('BadValue', 'not a length');
   if (!(sha256 instanceof Uint8Array) || sha256.length !== 32) throw new ProtocolError('BadValue', 'not a SHA-256');
   return { inline: true, length, sha256 };
 }

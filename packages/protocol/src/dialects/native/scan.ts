@@ -13,13 +13,15 @@ export function scanMsgpack(bytes: Buffer): void {
   const open: number[] = [];
   do {
     if (at >= bytes.length) throw new ProtocolError('Garbage', 'record cut short');
-    if (++values > MAX_BATCH_VALUES) throw new ProtocolError('LimitExceeded', `more than ${MAX_BATCH_VALUES} values in one frame`);
+    if (++values > MAX_BATCH_VALUES)
+      throw new ProtocolError('LimitExceeded', `more than ${MAX_BATCH_VALUES} values in one frame`);
     const items = listLength(bytes, at);
     at = items >= 0 ? at + listHeader(bytes[at] ?? 0) : skipValue(bytes, at);
     if (at > bytes.length) throw new ProtocolError('Garbage', 'record cut short');
     if (items > bytes.length - at) throw new ProtocolError('Garbage', 'list longer than its frame');
     if (items > 0) {
-      if (open.length >= MAX_NESTING) throw new ProtocolError('LimitExceeded', `lists nested deeper than ${MAX_NESTING}`);
+      if (open.length >= MAX_NESTING)
+        throw new ProtocolError('LimitExceeded', `lists nested deeper than ${MAX_NESTING}`);
       open.push(items);
     } else {
       closeLists(open);

@@ -120,18 +120,33 @@ const timedHashes: ValueCodec<readonly TimedHash[]> = {
 
 /** One codec for each type of field. */
 export const VALUES: { readonly [T in FieldType]: ValueCodec<FieldTypes[T]> } = {
-  text: same((value) => text(value, MAX_TEXT), (value) => value.length + 3),
+  text: same(
+    (value) => text(value, MAX_TEXT),
+    (value) => value.length + 3,
+  ),
   textList,
   lines: textList,
-  flag: same((value) => {
-    if (value !== true) throw bad('true');
-    return true;
-  }, () => 1),
-  u32: same((value) => whole(value, U32, 'a number of 32 bits'), () => 5),
-  u32List: same((value) => list(value, MAX_LIST, (item) => whole(item, U32, 'a number of 32 bits')), (value) => value.length * 5 + 5),
+  flag: same(
+    (value) => {
+      if (value !== true) throw bad('true');
+      return true;
+    },
+    () => 1,
+  ),
+  u32: same(
+    (value) => whole(value, U32, 'a number of 32 bits'),
+    () => 5,
+  ),
+  u32List: same(
+    (value) => list(value, MAX_LIST, (item) => whole(item, U32, 'a number of 32 bits')),
+    (value) => value.length * 5 + 5,
+  ),
   u64,
   hex64: u64,
-  hex8: same((value) => whole(value, 0xff, 'a number of 8 bits'), () => 2),
+  hex8: same(
+    (value) => whole(value, 0xff, 'a number of 8 bits'),
+    () => 2,
+  ),
   seconds: { pack: (value) => packWhole(seconds(value)), unpack: seconds, size: () => 9 },
   uid: {
     pack(value) {

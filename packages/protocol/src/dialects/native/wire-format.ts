@@ -103,7 +103,9 @@ export function unpackFrame(payload: Buffer): Frame {
   if (payload.length < 6) throw new ProtocolError('Garbage', 'frame cut short');
   const type = payload.readUInt8(0);
   const size = payload.readUInt32BE(1);
-  if (type !== FRAME.batch && type !== FRAME.chunk) throw new ProtocolError('Garbage', `compressed frame of type ${type}`);
-  if (size >= MAX_FRAME) throw new ProtocolError('LimitExceeded', `compressed frame of ${size} bytes, at most ${MAX_FRAME} allowed`);
+  if (type !== FRAME.batch && type !== FRAME.chunk)
+    throw new ProtocolError('Garbage', `compressed frame of type ${type}`);
+  if (size >= MAX_FRAME)
+    throw new ProtocolError('LimitExceeded', `compressed frame of ${size} bytes, at most ${MAX_FRAME} allowed`);
   return { type, payload: inflate(payload.subarray(5), size) };
 }
