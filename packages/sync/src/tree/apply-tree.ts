@@ -26,7 +26,11 @@ type Counts = { -readonly [K in keyof TreeCounts]: TreeCounts[K] };
  * What fails because somebody changed the tree meanwhile is left undone and reported; so is nothing else.
  * @throws {StoreError} whatever the store throws but `NotFound`, `AlreadyExists`, `NotEmpty`
  */
-export async function applyTree(store: MailStore, operations: readonly TreeOperation[], options: ApplyTreeOptions = {}): Promise<AppliedTree> {
+export async function applyTree(
+  store: MailStore,
+  operations: readonly TreeOperation[],
+  options: ApplyTreeOptions = {},
+): Promise<AppliedTree> {
   const counts: Counts = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 };
   const unexpected: string[] = [];
   const names = new Names(store, options.altChar ?? '_');
@@ -105,7 +109,11 @@ async function apply(store: MailStore, operation: TreeOperation, names: Names): 
 }
 
 /** A mailbox that already has the nearest name to the wanted one stays. */
-async function rename(store: MailStore, operation: TreeOperation & { readonly op: 'rename' }, names: Names): Promise<keyof TreeCounts | null> {
+async function rename(
+  store: MailStore,
+  operation: TreeOperation & { readonly op: 'rename' },
+  names: Names,
+): Promise<keyof TreeCounts | null> {
   const from = names.present(operation.from);
   const to = names.legal(operation.to);
   const stays = samePath(from, to);
@@ -114,7 +122,11 @@ async function rename(store: MailStore, operation: TreeOperation & { readonly op
   return stays ? null : 'mailboxesRenamed';
 }
 
-async function create(store: MailStore, operation: TreeOperation & { readonly op: 'create' }, names: Names): Promise<void> {
+async function create(
+  store: MailStore,
+  operation: TreeOperation & { readonly op: 'create' },
+  names: Names,
+): Promise<void> {
   const { path, guid, uidValidity } = operation;
   const legal = names.legal(path);
   const as = { guid, uidValidity, createdAt: 0 };
@@ -132,7 +144,8 @@ async function create(store: MailStore, operation: TreeOperation & { readonly op
 
 async function adoptGuid(store: MailStore, operation: TreeOperation & { readonly op: 'adopt-guid' }): Promise<void> {
   const mailbox = await store.openMailbox(operation.from);
-  if (!mailbox) throw new StoreError('NotFound', `mailbox ${name(store, operation.path)} with GUID ${operation.from} is gone`);
+  if (!mailbox)
+    throw new StoreError('NotFound', `mailbox ${name(store, operation.path)} with GUID ${operation.from} is gone`);
   await using opened = mailbox;
   await using transaction = await opened.begin();
   transaction.update({ guid: operation.to });
@@ -140,7 +153,10 @@ async function adoptGuid(store: MailStore, operation: TreeOperation & { readonly
 }
 
 function isConflict(error: unknown): error is StoreError {
-  return error instanceof StoreError && (error.code === 'NotFound' || error.code === 'AlreadyExists' || error.code === 'NotEmpty');
+  return (
+    error instanceof StoreError &&
+    (error.code === 'NotFound' || error.code === 'AlreadyExists' || error.code === 'NotEmpty')
+  );
 }
 
 /** A directory that is there or gone already is what was wanted: stores make and remove them along with mailboxes. */

@@ -1,7 +1,7 @@
 /** Which of a mailbox's two places counts (sync-semantics.md 3.5). */
 import type { MailboxPath } from '@dsync/protocol';
 
-import type { Item, Place } from './merge-mailboxes.ts';
+import type { Item, Place } from './items.ts';
 import { comparePaths, isTempName, pathKey, samePath, type Spelling } from './names.ts';
 import type { MailboxNode, Side, SideTree } from './side-tree.ts';
 import type { TreeMergeContext } from './tree-plan.ts';

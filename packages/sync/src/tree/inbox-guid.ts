@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { MailboxGuid } from '@dsync/protocol';
 import { compareBytes, mailboxGuid } from '@dsync/protocol';
 
-import type { Item } from './merge-mailboxes.ts';
+import type { Item } from './items.ts';
 import type { TreeMergeContext } from './tree-plan.ts';
 
 /**

@@ -5,7 +5,8 @@
 import type { MailboxPath } from '@dsync/protocol';
 import type { TreeNode } from '@dsync/storage';
 
-import { finalItem, type MergedMailboxes } from './merge-mailboxes.ts';
+import { finalItem } from './items.ts';
+import type { MergedMailboxes } from './merge-mailboxes.ts';
 import { isMailboxNode, otherSide, type Side, type SideTree } from './side-tree.ts';
 import { pathKey, type Spelling } from './names.ts';
 import { nameHash } from './name-hash.ts';

@@ -6,46 +6,16 @@
  * place for each mailbox settles all renames, swaps and moves at once; what is left are crossing moves (a cycle) and
  * names that two mailboxes want, both settled without asking which side is which.
  */
-import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
+import type { MailboxGuid } from '@dsync/protocol';
 import { compareBytes } from '@dsync/protocol';
 
 import { choosePlace, type PlaceOn } from './choose-place.ts';
 import { inboxGuid, spareGuid } from './inbox-guid.ts';
+import { finalItem, type Item, type Place } from './items.ts';
 import { comparePaths, pathKey, type Spelling } from './names.ts';
 import { resolveNames } from './resolve-names.ts';
 import { otherSide, type MailboxNode, type Side, type SideTree } from './side-tree.ts';
 import type { TreeMergeContext, TreeRule } from './tree-plan.ts';
-
-/** Where a mailbox is: below its nearest ancestor mailbox, or with `parent` null below the root. */
-export interface Place {
-  readonly parent: Item | null;
-  /** At least one part, as `spelledBy` writes them. */
-  readonly rel: MailboxPath;
-  readonly spelledBy: Side;
-}
-
-/** A mailbox that exists on at least one side and is not deleted by this merge. */
-export interface Item {
-  readonly inbox: boolean;
-  /** The GUID that both sides use in the end. */
-  guid: MailboxGuid;
-  local?: MailboxNode;
-  remote?: MailboxNode;
-  place: Place;
-  /** The place that was not chosen, if the sides differ. */
-  otherPlace?: Place | undefined;
-  /** Unix seconds of the rename or creation that led to the place; 0: unknown. */
-  time: number;
-  /** Neither place was known to be newer. */
-  tie: boolean;
-  rule: TreeRule;
-  /** How often it had to give way to another mailbox. */
-  attempts: number;
-  /** Final path in the spelling that both sides have in common. */
-  path: MailboxPath;
-  /** The item that this one became one with (same name, GUID conflict). */
-  mergedInto?: Item;
-}
 
 export interface Deletion {
   readonly node: MailboxNode;
@@ -60,7 +30,12 @@ export interface MergedMailboxes {
   readonly itemAt: Readonly<Record<Side, ReadonlyMap<string, Item>>>;
 }
 
-export function mergeMailboxes(local: SideTree, remote: SideTree, context: TreeMergeContext, spelling: Spelling): MergedMailboxes {
+export function mergeMailboxes(
+  local: SideTree,
+  remote: SideTree,
+  context: TreeMergeContext,
+  spelling: Spelling,
+): MergedMailboxes {
   const sides = { local, remote };
   const deletions: Record<Side, Deletion[]> = {
     local: recordedDeletions(remote, local, context),
@@ -68,7 +43,8 @@ export function mergeMailboxes(local: SideTree, remote: SideTree, context: TreeM
   };
   const gone = new Set([...deletions.local, ...deletions.remote].map((d) => d.node));
   const all = pairUp(sides, gone);
-  const extra = context.mode === 'backup' ? all.filter((item) => item[context.source] === undefined && !item.inbox) : [];
+  const extra =
+    context.mode === 'backup' ? all.filter((item) => item[context.source] === undefined && !item.inbox) : [];
   const items = extra.length === 0 ? all : all.filter((item) => !extra.includes(item));
   const itemAt = { local: indexByPath(items, 'local'), remote: indexByPath(items, 'remote') };
   const places: PlaceOn = (side, node) => placeOf(side, node, itemAt[side]);
@@ -82,18 +58,6 @@ export function mergeMailboxes(local: SideTree, remote: SideTree, context: TreeM
   }
   final = [...final].sort((a, b) => comparePaths(a.path, b.path));
   return { items: final, deletions: withoutSource(deletions, context), itemAt };
-}
-
-/** The item that an item ended in. */
-export function finalItem(item: Item): Item {
-  let found = item;
-  while (found.mergedInto) found = found.mergedInto;
-  return found;
-}
-
-/** Whether this side's own tree is left as it is. */
-export function isUntouched(side: Side, context: TreeMergeContext): boolean {
-  return context.mode !== 'two-way' && side === context.source;
 }
 
 /** Mailboxes of `of` that `by` remembers to have deleted. A deletion wins over anything the other side did, at any time. */
@@ -174,9 +138,17 @@ interface Extra {
  * Backup: what only the destination has is deleted, except where the source has a mailbox of that very name which the
  * destination lacks: there the destination's mailbox takes the source's GUID, and the mail stage makes the rest equal.
  */
-function adoptOrDelete(extra: readonly Item[], items: readonly Item[], places: PlaceOn, context: TreeMergeContext, spelling: Spelling): Extra {
+function adoptOrDelete(
+  extra: readonly Item[],
+  items: readonly Item[],
+  places: PlaceOn,
+  context: TreeMergeContext,
+  spelling: Spelling,
+): Extra {
   const destination = otherSide(context.source);
-  const missing = new Map(items.filter((item) => item[destination] === undefined).map((item) => [pathKey(item.path), item]));
+  const missing = new Map(
+    items.filter((item) => item[destination] === undefined).map((item) => [pathKey(item.path), item]),
+  );
   const deletions: Deletion[] = [];
   const adopted: [Item, MailboxNode][] = [];
   for (const item of extra) {

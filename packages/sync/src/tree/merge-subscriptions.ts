@@ -4,7 +4,7 @@ import type { TreeNode } from '@dsync/storage';
 
 import { comparePaths, pathKey, type Spelling } from './names.ts';
 import { nameHash } from './name-hash.ts';
-import { isUntouched } from './merge-mailboxes.ts';
+import { isUntouched } from './items.ts';
 import { otherSide, type Side, type SideTree } from './side-tree.ts';
 import type { TreeMergeContext, TreeOperation } from './tree-plan.ts';
 
@@ -67,12 +67,22 @@ function winningSide(local: State, remote: State, context: TreeMergeContext): Si
   return local.subscribed ? 'local' : 'remote';
 }
 
-function changes(won: State, lost: State, side: SideTree, context: TreeMergeContext, spelling: Spelling): TreeOperation[] {
+function changes(
+  won: State,
+  lost: State,
+  side: SideTree,
+  context: TreeMergeContext,
+  spelling: Spelling,
+): TreeOperation[] {
   const rule = context.mode === 'backup' ? 'name-of-source' : 'subscription-changed-later';
   if (!won.subscribed) {
-    return lost.nodes.filter((node) => node.subscribed).map(({ path }) => ({ op: 'unsubscribe', path, at: won.at, rule }));
+    return lost.nodes
+      .filter((node) => node.subscribed)
+      .map(({ path }) => ({ op: 'unsubscribe', path, at: won.at, rule }));
   }
-  const spelled = lost.nodes[0]?.path ?? won.nodes.find((node) => node.subscribed)?.path.map((part) => spelling.legal(part, side.separator));
+  const spelled =
+    lost.nodes[0]?.path ??
+    won.nodes.find((node) => node.subscribed)?.path.map((part) => spelling.legal(part, side.separator));
   return spelled ? [{ op: 'subscribe', path: spelled, at: won.at, rule }] : [];
 }
 

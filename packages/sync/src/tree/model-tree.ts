@@ -1,7 +1,7 @@
 /** A tree in memory that operations can be tried on, as a store would carry them out. */
 import { compareBytes, type MailboxPath } from '@dsync/protocol';
 
-import type { Item } from './merge-mailboxes.ts';
+import type { Item } from './items.ts';
 
 export interface ModelNode {
   readonly children: Map<string, ModelNode>;
@@ -88,7 +88,7 @@ export class ModelTree {
 export function pathOfNode(node: ModelNode): MailboxPath {
   const parts: string[] = [];
   for (let at: ModelNode = node; at.parent; at = at.parent) parts.push(at.name);
-  return parts.reverse();
+  return parts.toReversed();
 }
 
 /** The nodes below, children before parents, siblings bytewise. */

@@ -39,7 +39,8 @@ export interface Spelling {
 }
 
 export function spellingOf(separatorA: string, separatorB: string, altChar: string): Spelling {
-  const legal = (part: string, separator: string): string => (part.includes(separator) ? part.split(separator).join(altChar) : part);
+  const legal = (part: string, separator: string): string =>
+    part.includes(separator) ? part.split(separator).join(altChar) : part;
   const same = separatorA === separatorB;
   return { same, legal, common: same ? (part) => part : (part) => legal(legal(part, separatorA), separatorB) };
 }

@@ -2,7 +2,8 @@
 import type { MailboxPath } from '@dsync/protocol';
 
 import { mergeDirectories } from './merge-directories.ts';
-import { isUntouched, mergeMailboxes, finalItem, type Item, type MergedMailboxes } from './merge-mailboxes.ts';
+import { finalItem, isUntouched, type Item } from './items.ts';
+import { mergeMailboxes, type MergedMailboxes } from './merge-mailboxes.ts';
 import { mergeSubscriptions } from './merge-subscriptions.ts';
 import { comparePaths, pathKey, samePath, spellingOf, type Spelling } from './names.ts';
 import { sideOperations } from './side-operations.ts';
@@ -20,13 +21,20 @@ export const planTree: PlanTree = (localTree, remoteTree, context) => {
   const mailboxes = mergeMailboxes(sides.local, sides.remote, context, spelling);
   const directories = mergeDirectories(sides, mailboxes, context, spelling);
   const subscriptions = mergeSubscriptions(sides, context, spelling);
-  const paths = { local: pathsOn('local', sides, mailboxes, context, spelling), remote: pathsOn('remote', sides, mailboxes, context, spelling) };
+  const paths = {
+    local: pathsOn('local', sides, mailboxes, context, spelling),
+    remote: pathsOn('remote', sides, mailboxes, context, spelling),
+  };
   const operations = (side: Side): TreeOperation[] => {
     if (isUntouched(side, context)) return [];
     const input = { tree: sides[side], mailboxes, directories, paths: paths[side], spelling };
     return [...sideOperations(input), ...subscriptions[side]];
   };
-  return { local: operations('local'), remote: operations('remote'), mailboxes: commonMailboxes(mailboxes.items, paths) };
+  return {
+    local: operations('local'),
+    remote: operations('remote'),
+    mailboxes: commonMailboxes(mailboxes.items, paths),
+  };
 };
 
 /** Final paths as the side writes them. A mailbox that a side neither has nor gets is left out. */
@@ -93,7 +101,10 @@ function spelledRel(
   });
 }
 
-function commonMailboxes(items: readonly Item[], paths: Readonly<Record<Side, ReadonlyMap<Item, MailboxPath>>>): MergedMailbox[] {
+function commonMailboxes(
+  items: readonly Item[],
+  paths: Readonly<Record<Side, ReadonlyMap<Item, MailboxPath>>>,
+): MergedMailbox[] {
   const found: MergedMailbox[] = [];
   for (const item of items) {
     const localPath = paths.local.get(item);

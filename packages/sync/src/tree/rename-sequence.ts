@@ -6,7 +6,7 @@
  */
 import type { MailboxPath } from '@dsync/protocol';
 
-import type { Item } from './merge-mailboxes.ts';
+import type { Item } from './items.ts';
 import { bottomUp, pathOfNode, type ModelNode, type ModelTree } from './model-tree.ts';
 import { comparePaths, samePath, tempName } from './names.ts';
 import type { TreeOperation } from './tree-plan.ts';
@@ -106,7 +106,13 @@ class RenameSequence {
   private rename(node: ModelNode, to: MailboxPath, item: Item): void {
     const from = pathOfNode(node);
     this.tree.move(node, to);
-    this.operations.push({ op: 'rename', from, to, at: item.time, rule: item.rule === 'missing-here' ? 'name-conflict' : item.rule });
+    this.operations.push({
+      op: 'rename',
+      from,
+      to,
+      at: item.time,
+      rule: item.rule === 'missing-here' ? 'name-conflict' : item.rule,
+    });
   }
 
   private deleteDirectory(node: ModelNode): void {

@@ -3,7 +3,7 @@ import { compareBytes } from '@dsync/protocol';
 import type { MailboxPath } from '@dsync/protocol';
 
 import { mergedGuid } from './inbox-guid.ts';
-import { finalItem, type Item } from './merge-mailboxes.ts';
+import { finalItem, type Item } from './items.ts';
 import { pathKey, tempName, type Spelling } from './names.ts';
 import type { TreeMergeContext } from './tree-plan.ts';
 
@@ -45,7 +45,7 @@ function computePaths(items: readonly Item[], spelling: Spelling): void {
       stack.push(next);
       next = next.place.parent ? finalItem(next.place.parent) : null;
     }
-    for (const below of stack.reverse()) {
+    for (const below of stack.toReversed()) {
       below.path = pathOf(below, spelling);
       done.add(below);
     }

@@ -42,14 +42,20 @@ export function selectTrees(full: TreePair, selection: Selection): TreePair {
  * @param remoteGuids mailboxes that the other side has selected; they are in under whatever name they have here
  * @throws {SyncError} `Usage` for `\Special` names: no store that dsync has so far knows special uses
  */
-export function selectTree(full: TreeSnapshot, selection: Selection, remoteGuids?: ReadonlySet<MailboxGuid>): TreeSnapshot {
+export function selectTree(
+  full: TreeSnapshot,
+  selection: Selection,
+  remoteGuids?: ReadonlySet<MailboxGuid>,
+): TreeSnapshot {
   if (selectsAll(selection)) return full;
   refuseSpecialUse(selection);
   const nodes: TreeNode[] = [];
   const left: MailboxPath[] = [];
   const directories: TreeNode[] = [];
   for (const node of full.nodes) {
-    const isIn = isSelected(node, selection, full.separator) || (isMailboxNode(node) && remoteGuids?.has(node.mailbox.guid) === true);
+    const isIn =
+      isSelected(node, selection, full.separator) ||
+      (isMailboxNode(node) && remoteGuids?.has(node.mailbox.guid) === true);
     if (node.exists && !isMailboxNode(node) && isIn) directories.push(node);
     else if (isIn) nodes.push(withSubscription(node, selection, full.separator));
     else {
@@ -95,7 +101,10 @@ function inNamespace(name: string, path: MailboxPath, { namespaces }: Selection,
 /** `-m` is about subscriptions too; `-g` and `-x` are not. */
 function subscriptionSelected(node: TreeNode, selection: Selection, separator: string): boolean {
   const name = node.path.join(separator);
-  return inNamespace(name, node.path, selection, separator) && (!selection.mailbox || matchesListPattern(name, selection.mailbox, separator));
+  return (
+    inNamespace(name, node.path, selection, separator) &&
+    (!selection.mailbox || matchesListPattern(name, selection.mailbox, separator))
+  );
 }
 
 /** The subscription of a mailbox that is left out, as a mere name. */
@@ -123,5 +132,8 @@ function removable(directories: readonly TreeNode[], left: readonly MailboxPath[
 function refuseSpecialUse({ mailbox, exclude }: Selection): void {
   const special = [mailbox ?? '', ...exclude].find((name) => name.startsWith('\\'));
   if (special === undefined) return;
-  throw new SyncError('Usage', `this mail store knows no special uses, so ${special} would select nothing; name the mailbox itself`);
+  throw new SyncError(
+    'Usage',
+    `this mail store knows no special uses, so ${special} would select nothing; name the mailbox itself`,
+  );
 }

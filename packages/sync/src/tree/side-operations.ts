@@ -3,7 +3,8 @@ import type { MailboxPath } from '@dsync/protocol';
 
 import { orderAdoptions } from './adoptions.ts';
 import type { MergedDirectories } from './merge-directories.ts';
-import { finalItem, type Item, type MergedMailboxes } from './merge-mailboxes.ts';
+import { finalItem, type Item } from './items.ts';
+import type { MergedMailboxes } from './merge-mailboxes.ts';
 import { bottomUp, ModelTree, pathOfNode } from './model-tree.ts';
 import { comparePaths, pathKey, type Spelling } from './names.ts';
 import { renameAll } from './rename-sequence.ts';
@@ -73,7 +74,10 @@ function creations({ tree, mailboxes, paths }: SideInput, model: ModelTree): Tre
   return operations;
 }
 
-function newDirectories({ tree, mailboxes, directories, paths, spelling }: SideInput, model: ModelTree): TreeOperation[] {
+function newDirectories(
+  { tree, mailboxes, directories, paths, spelling }: SideInput,
+  model: ModelTree,
+): TreeOperation[] {
   const operations: TreeOperation[] = [];
   for (const directory of [...directories.kept].sort((a, b) => comparePaths(a.path, b.path))) {
     const own = directory[tree.side];

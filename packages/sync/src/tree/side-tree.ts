@@ -35,14 +35,19 @@ export function sideTree(side: Side, tree: TreeSnapshot): SideTree {
   let inbox: MailboxNode | undefined;
   for (const node of tree.nodes) {
     const key = pathKey(node.path);
-    if (byKey.has(key)) throw new SyncError('BadPeerData', `${side} tree has the name ${show(node.path, tree.separator)} twice`);
+    if (byKey.has(key))
+      throw new SyncError('BadPeerData', `${side} tree has the name ${show(node.path, tree.separator)} twice`);
     byKey.set(key, node);
     if (!isMailboxNode(node)) continue;
     if (mailboxes.has(node.mailbox.guid) || inbox?.mailbox.guid === node.mailbox.guid) {
-      throw new SyncError('BadPeerData', `${side} tree has the mailbox GUID ${node.mailbox.guid} twice: ${show(node.path, tree.separator)}`);
+      throw new SyncError(
+        'BadPeerData',
+        `${side} tree has the mailbox GUID ${node.mailbox.guid} twice: ${show(node.path, tree.separator)}`,
+      );
     }
     if (isInbox(node.path)) {
-      if (mailboxes.has(node.mailbox.guid)) throw new SyncError('BadPeerData', `${side} tree has the mailbox GUID of INBOX twice`);
+      if (mailboxes.has(node.mailbox.guid))
+        throw new SyncError('BadPeerData', `${side} tree has the mailbox GUID of INBOX twice`);
       inbox = node;
     } else mailboxes.set(node.mailbox.guid, node);
   }

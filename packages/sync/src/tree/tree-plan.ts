@@ -26,13 +26,42 @@ export type TreeRule =
 
 /** What one side has to do to its own tree, in this order. */
 export type TreeOperation =
-  | { readonly op: 'delete'; readonly path: MailboxPath; readonly guid: MailboxGuid; readonly at: number; readonly rule: TreeRule }
-  | { readonly op: 'rename'; readonly from: MailboxPath; readonly to: MailboxPath; readonly at: number; readonly rule: TreeRule }
-  | { readonly op: 'create'; readonly path: MailboxPath; readonly guid: MailboxGuid; readonly uidValidity: number; readonly rule: TreeRule }
-  | { readonly op: 'adopt-guid'; readonly path: MailboxPath; readonly from: MailboxGuid; readonly to: MailboxGuid; readonly rule: TreeRule }
+  | {
+      readonly op: 'delete';
+      readonly path: MailboxPath;
+      readonly guid: MailboxGuid;
+      readonly at: number;
+      readonly rule: TreeRule;
+    }
+  | {
+      readonly op: 'rename';
+      readonly from: MailboxPath;
+      readonly to: MailboxPath;
+      readonly at: number;
+      readonly rule: TreeRule;
+    }
+  | {
+      readonly op: 'create';
+      readonly path: MailboxPath;
+      readonly guid: MailboxGuid;
+      readonly uidValidity: number;
+      readonly rule: TreeRule;
+    }
+  | {
+      readonly op: 'adopt-guid';
+      readonly path: MailboxPath;
+      readonly from: MailboxGuid;
+      readonly to: MailboxGuid;
+      readonly rule: TreeRule;
+    }
   | { readonly op: 'create-directory'; readonly path: MailboxPath; readonly rule: TreeRule }
   | { readonly op: 'delete-directory'; readonly path: MailboxPath; readonly at: number; readonly rule: TreeRule }
-  | { readonly op: 'subscribe' | 'unsubscribe'; readonly path: MailboxPath; readonly at: number; readonly rule: TreeRule };
+  | {
+      readonly op: 'subscribe' | 'unsubscribe';
+      readonly path: MailboxPath;
+      readonly at: number;
+      readonly rule: TreeRule;
+    };
 
 /** A mailbox that both sides have once the operations are done. */
 export interface MergedMailbox {

@@ -88,7 +88,8 @@ export class TreeBuilder {
     // 'd' is a name that is gone; what was deleted comes again with the deletions.
     const exists = message.existence === 'y';
     const mailbox = exists ? statusOf(message) : undefined;
-    if (mailbox && this.guids.has(mailbox.guid)) throw bad(`the mailbox GUID ${mailbox.guid} came twice: ${shown(message.path)}`);
+    if (mailbox && this.guids.has(mailbox.guid))
+      throw bad(`the mailbox GUID ${mailbox.guid} came twice: ${shown(message.path)}`);
     if (mailbox) this.guids.add(mailbox.guid);
     this.nodes.push({
       path: message.path,
@@ -104,9 +105,11 @@ export class TreeBuilder {
   /** @throws {SyncError} `BadPeerData` */
   finish(message: MessageOf<'mailboxDelete'>): TreeSnapshot {
     const { separator } = message;
-    if ([...separator].length !== 1 || /[\0\r\n]/.test(separator)) throw bad(`${shown([separator])} is not a hierarchy separator`);
+    if ([...separator].length !== 1 || /[\0\r\n]/.test(separator))
+      throw bad(`${shown([separator])} is not a hierarchy separator`);
     for (const { path } of this.nodes) {
-      if (path.some((part) => part.includes(separator))) throw bad(`the name ${shown(path)} has its own separator in a part`);
+      if (path.some((part) => part.includes(separator)))
+        throw bad(`the name ${shown(path)} has its own separator in a part`);
     }
     const deletions: TreeDeletions = {
       mailboxes: (message.mailboxes ?? []).map(({ hash, time }) => ({ guid: mailboxGuid(hash), time })),
@@ -143,7 +146,8 @@ export function checkPath(path: FieldTypes['path']): void {
     bytes += size;
     if (part === '') throw bad(`an empty level in the name ${shown(path)}`);
     if (/[\0\r\n]/.test(part)) throw bad(`NUL, CR or LF in the name ${shown(path)}`);
-    if (size > MAX_PART_BYTES) throw bad(`a level of ${size} bytes, more than ${MAX_PART_BYTES}, in the name ${shown(path)}`);
+    if (size > MAX_PART_BYTES)
+      throw bad(`a level of ${size} bytes, more than ${MAX_PART_BYTES}, in the name ${shown(path)}`);
   }
   if (bytes > MAX_NAME_BYTES) throw bad(`a name of ${bytes} bytes, more than ${MAX_NAME_BYTES}: ${shown(path)}`);
 }

@@ -1,8 +1,7 @@
 import { createMemoryStore, type MailStore } from '@dsync/storage';
 import { expect, test } from '@jest/globals';
 
-import { applyTree } from '../../src/tree/apply-tree.ts';
-import { planTree } from '../../src/tree/plan-tree.ts';
+import { applyTree, planTree } from '@dsync/sync';
 import { guid } from './strict-store.ts';
 
 const TWO_WAY = { mode: 'two-way', source: 'local', altChar: '_' } as const;
@@ -86,7 +85,9 @@ test('a name that the store refuses is replaced, and what belongs below it follo
 test('a name whose replacement is taken gets one of its own', async () => {
   await using store = createMemoryStore();
   await make(store, 'a_b', 'c1');
-  const { unexpected } = await applyTree(store, [{ op: 'create', path: ['a\tb'], guid: guid('c2'), uidValidity: 3, rule: 'missing-here' }]);
+  const { unexpected } = await applyTree(store, [
+    { op: 'create', path: ['a\tb'], guid: guid('c2'), uidValidity: 3, rule: 'missing-here' },
+  ]);
   expect(unexpected).toEqual([]);
   expect(await names(store)).toEqual(['a_b-temp-000000000000000000000000000000c2=c2', 'a_b=c1']);
 });

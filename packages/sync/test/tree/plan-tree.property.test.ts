@@ -1,10 +1,9 @@
 import { fc, test } from '@fast-check/jest';
 import { describe, expect } from '@jest/globals';
 
-import type { TreeMergeContext, TreeOperation } from '../../src/tree/tree-plan.ts';
-import { planTree } from '../../src/tree/plan-tree.ts';
+import { planTree, type TreeMergeContext, type TreeOperation } from '@dsync/sync';
 import { build, worlds, type World } from './tree-arbitraries.ts';
-import { StrictStore } from './strict-store.ts';
+import type { StrictStore } from './strict-store.ts';
 
 const RUNS = { numRuns: Number(process.env['DSYNC_TREE_RUNS'] ?? 1000) };
 const TWO_WAY: TreeMergeContext = { mode: 'two-way', source: 'local', altChar: '_' };
@@ -13,7 +12,11 @@ const LAYOUTS = {
   'LAYOUT=fs': { a: { directories: true }, b: { directories: true } },
 };
 
-function run(a: StrictStore, b: StrictStore, context = TWO_WAY): { local: readonly TreeOperation[]; remote: readonly TreeOperation[] } {
+function run(
+  a: StrictStore,
+  b: StrictStore,
+  context = TWO_WAY,
+): { local: readonly TreeOperation[]; remote: readonly TreeOperation[] } {
   const plan = planTree(a.snapshot(), b.snapshot(), context);
   a.apply(plan.local);
   b.apply(plan.remote);
@@ -41,14 +44,17 @@ describe.each(Object.entries(LAYOUTS))('two-way merge of %s trees', (_, layout) 
     expect([...again.local, ...again.remote]).toEqual([]);
   });
 
-  test.prop([worlds], RUNS)('no mailbox disappears that nobody deleted, and a deleted one does not come back', (world) => {
-    const { a, b } = build(world, layout);
-    const before = { a: a.clone(), b: b.clone() };
-    const plan = run(a, b);
-    const expected = survivors(before.a, before.b, [...plan.local, ...plan.remote]);
-    for (const g of expected) expect(a.guids()).toContain(g);
-    for (const g of before.a.deletedGuids()) if (!before.a.guids().has(g)) expect(b.guids()).not.toContain(g);
-  });
+  test.prop([worlds], RUNS)(
+    'no mailbox disappears that nobody deleted, and a deleted one does not come back',
+    (world) => {
+      const { a, b } = build(world, layout);
+      const before = { a: a.clone(), b: b.clone() };
+      const plan = run(a, b);
+      const expected = survivors(before.a, before.b, [...plan.local, ...plan.remote]);
+      for (const g of expected) expect(a.guids()).toContain(g);
+      for (const g of before.a.deletedGuids()) if (!before.a.guids().has(g)) expect(b.guids()).not.toContain(g);
+    },
+  );
 
   test.prop([worlds], RUNS)('swapping the sides swaps the result', (world) => {
     const { a, b } = build(world, layout);
@@ -63,31 +69,41 @@ describe.each(Object.entries(LAYOUTS))('two-way merge of %s trees', (_, layout) 
     const { a, b } = build(world, layout);
     const [x, y] = [a.snapshot(), b.snapshot()];
     const plan = planTree(x, y, TWO_WAY);
-    const turned = planTree({ ...x, nodes: [...x.nodes].reverse() }, { ...y, nodes: [...y.nodes].reverse() }, TWO_WAY);
+    const turned = planTree(
+      { ...x, nodes: [...x.nodes].toReversed() },
+      { ...y, nodes: [...y.nodes].toReversed() },
+      TWO_WAY,
+    );
     expect(turned).toEqual(plan);
   });
 
-  test.prop([worlds, fc.nat(), fc.nat()], RUNS)('interrupted anywhere on both sides, the next run completes it', (world, i, j) => {
-    const { a, b } = build(world, layout);
-    const before = { a: a.clone(), b: b.clone() };
-    const plan = planTree(a.snapshot(), b.snapshot(), TWO_WAY);
-    a.apply(plan.local.slice(0, i % (plan.local.length + 1)));
-    b.apply(plan.remote.slice(0, j % (plan.remote.length + 1)));
-    const repair = run(a, b);
-    expect(b.picture()).toEqual(a.picture());
-    const all = [...plan.local, ...plan.remote, ...repair.local, ...repair.remote];
-    for (const g of survivors(before.a, before.b, all)) expect(a.guids()).toContain(g);
-    const again = run(a, b);
-    expect([...again.local, ...again.remote]).toEqual([]);
-  });
+  test.prop([worlds, fc.nat(), fc.nat()], RUNS)(
+    'interrupted anywhere on both sides, the next run completes it',
+    (world, i, j) => {
+      const { a, b } = build(world, layout);
+      const before = { a: a.clone(), b: b.clone() };
+      const plan = planTree(a.snapshot(), b.snapshot(), TWO_WAY);
+      a.apply(plan.local.slice(0, i % (plan.local.length + 1)));
+      b.apply(plan.remote.slice(0, j % (plan.remote.length + 1)));
+      const repair = run(a, b);
+      expect(b.picture()).toEqual(a.picture());
+      const all = [...plan.local, ...plan.remote, ...repair.local, ...repair.remote];
+      for (const g of survivors(before.a, before.b, all)) expect(a.guids()).toContain(g);
+      const again = run(a, b);
+      expect([...again.local, ...again.remote]).toEqual([]);
+    },
+  );
 
-  test.prop([worlds, worlds], RUNS)('a second round of changes after the first run converges as well', (world, next) => {
-    const { a, b } = build(world, layout);
-    run(a, b);
-    build2(next, a, b);
-    run(a, b);
-    expect(b.picture()).toEqual(a.picture());
-  });
+  test.prop([worlds, worlds], RUNS)(
+    'a second round of changes after the first run converges as well',
+    (world, next) => {
+      const { a, b } = build(world, layout);
+      run(a, b);
+      build2(next, a, b);
+      run(a, b);
+      expect(b.picture()).toEqual(a.picture());
+    },
+  );
 });
 
 /** The second world's actions on stores that have a history. */
@@ -98,7 +114,8 @@ function build2(world: World, a: StrictStore, b: StrictStore): void {
         if (does.kind === 'rename') store.rename(does.path, does.to, 2000 + i);
         const there = store.guidAt(does.path);
         if (does.kind === 'delete' && there) store.delete(does.path, there, 2000 + i);
-        if (does.kind === 'subscribe' || does.kind === 'unsubscribe') store.subscribe(does.path, does.kind === 'subscribe', 2000 + i);
+        if (does.kind === 'subscribe' || does.kind === 'unsubscribe')
+          store.subscribe(does.path, does.kind === 'subscribe', 2000 + i);
       } catch {
         // What a store refuses does not happen.
       }
@@ -107,63 +124,80 @@ function build2(world: World, a: StrictStore, b: StrictStore): void {
 }
 
 describe.each(Object.entries(LAYOUTS))('one-sided modes on %s trees', (_, layout) => {
-  test.prop([worlds, fc.boolean()], RUNS)('backup makes the destination as the source is, which stays untouched', (world, reverse) => {
-    const { a, b } = build(world, layout);
-    const context: TreeMergeContext = { ...TWO_WAY, mode: 'backup', source: reverse ? 'remote' : 'local' };
-    const [source, destination] = reverse ? [b, a] : [a, b];
-    const before = source.picture();
-    run(a, b, context);
-    expect(source.picture()).toEqual(before);
-    expect(destination.picture()).toEqual(before);
-    const again = run(a, b, context);
-    expect([...again.local, ...again.remote]).toEqual([]);
-  });
+  test.prop([worlds, fc.boolean()], RUNS)(
+    'backup makes the destination as the source is, which stays untouched',
+    (world, reverse) => {
+      const { a, b } = build(world, layout);
+      const context: TreeMergeContext = { ...TWO_WAY, mode: 'backup', source: reverse ? 'remote' : 'local' };
+      const [source, destination] = reverse ? [b, a] : [a, b];
+      const before = source.picture();
+      run(a, b, context);
+      expect(source.picture()).toEqual(before);
+      expect(destination.picture()).toEqual(before);
+      const again = run(a, b, context);
+      expect([...again.local, ...again.remote]).toEqual([]);
+    },
+  );
 
-  test.prop([worlds, fc.boolean()], RUNS)('one-way leaves the source alone and takes nothing from the destination but what the source deleted', (world, reverse) => {
-    const { a, b } = build(world, layout);
-    const context: TreeMergeContext = { ...TWO_WAY, mode: 'one-way', source: reverse ? 'remote' : 'local' };
-    const [source, destination] = reverse ? [b, a] : [a, b];
-    const before = { source: source.clone(), destination: destination.clone() };
-    const plan = run(a, b, context);
-    expect(source.picture()).toEqual(before.source.picture());
-    for (const g of survivors(before.source, before.destination, [...plan.local, ...plan.remote])) expect(destination.guids()).toContain(g);
-    // A name that came from the renaming of a parent which the source has deleted takes a second run to settle.
-    run(a, b, context);
-    run(a, b, context);
-    const again = run(a, b, context);
-    expect([...again.local, ...again.remote]).toEqual([]);
-  });
+  test.prop([worlds, fc.boolean()], RUNS)(
+    'one-way leaves the source alone and takes nothing from the destination but what the source deleted',
+    (world, reverse) => {
+      const { a, b } = build(world, layout);
+      const context: TreeMergeContext = { ...TWO_WAY, mode: 'one-way', source: reverse ? 'remote' : 'local' };
+      const [source, destination] = reverse ? [b, a] : [a, b];
+      const before = { source: source.clone(), destination: destination.clone() };
+      const plan = run(a, b, context);
+      expect(source.picture()).toEqual(before.source.picture());
+      for (const g of survivors(before.source, before.destination, [...plan.local, ...plan.remote]))
+        expect(destination.guids()).toContain(g);
+      // A name that came from the renaming of a parent which the source has deleted takes a second run to settle.
+      run(a, b, context);
+      run(a, b, context);
+      const again = run(a, b, context);
+      expect([...again.local, ...again.remote]).toEqual([]);
+    },
+  );
 
-  test.prop([worlds], RUNS)('one-way pairs every mailbox that both sides have by its GUID, whatever its names', (world) => {
-    const { a, b } = build(world, layout);
-    const plan = planTree(a.snapshot(), b.snapshot(), { ...TWO_WAY, mode: 'one-way' });
-    b.apply(plan.remote);
-    for (const mailbox of plan.mailboxes) {
-      expect(b.guidAt(mailbox.remotePath)).toBe(mailbox.guid);
-      expect(a.guidAt(mailbox.localPath)).toBe(mailbox.guid);
-    }
-    const common = [...a.guids()].filter((g) => b.guids().has(g));
-    expect(plan.mailboxes.map((m) => m.guid).sort()).toEqual(common.sort());
-  });
+  test.prop([worlds], RUNS)(
+    'one-way pairs every mailbox that both sides have by its GUID, whatever its names',
+    (world) => {
+      const { a, b } = build(world, layout);
+      const plan = planTree(a.snapshot(), b.snapshot(), { ...TWO_WAY, mode: 'one-way' });
+      b.apply(plan.remote);
+      for (const mailbox of plan.mailboxes) {
+        expect(b.guidAt(mailbox.remotePath)).toBe(mailbox.guid);
+        expect(a.guidAt(mailbox.localPath)).toBe(mailbox.guid);
+      }
+      const common = [...a.guids()].filter((g) => b.guids().has(g));
+      expect(plan.mailboxes.map((m) => m.guid).sort()).toEqual(common.sort());
+    },
+  );
 });
 
 describe('sides with different separators', () => {
   const odd = (world: World, from: string, to: string): World => {
-    const turn = (p: readonly string[]): readonly string[] => p.map((s) => s.replace('a', `x${from}y`).replace('b', `x${to}y`));
-    const act = (actions: World['a']): World['a'] => actions.map((does) => ({ ...does, path: turn(does.path), to: turn(does.to) }));
+    const turn = (p: readonly string[]): readonly string[] =>
+      p.map((s) => s.replace('a', `x${from}y`).replace('b', `x${to}y`));
+    const act = (actions: World['a']): World['a'] =>
+      actions.map((does) => ({ ...does, path: turn(does.path), to: turn(does.to) }));
     return { ...world, base: [], a: act(world.a), b: act(world.b) };
   };
   const side = { a: { separator: '/' }, b: { separator: '.' } };
 
-  test.prop([worlds], RUNS)('end with the same mailboxes under names that stand for each other, and stay so', (world) => {
-    const { a } = build(odd(world, '.', '_'), side);
-    const { b } = build(odd(world, '/', '_'), side);
-    const plan = run(a, b);
-    const alike = (store: StrictStore): string[] =>
-      [...store.entries.values()].map((e) => `${e.path.map((p) => p.replaceAll(/[./]/g, '_')).join(' ')}=${e.guid}`).sort();
-    expect(alike(b)).toEqual(alike(a));
-    for (const o of plan.remote) if (o.op !== 'rename') expect(o.path.join('')).not.toContain('.');
-    const again = run(a, b);
-    expect([...again.local, ...again.remote]).toEqual([]);
-  });
+  test.prop([worlds], RUNS)(
+    'end with the same mailboxes under names that stand for each other, and stay so',
+    (world) => {
+      const { a } = build(odd(world, '.', '_'), side);
+      const { b } = build(odd(world, '/', '_'), side);
+      const plan = run(a, b);
+      const alike = (store: StrictStore): string[] =>
+        [...store.entries.values()]
+          .map((e) => `${e.path.map((p) => p.replaceAll(/[./]/g, '_')).join(' ')}=${e.guid}`)
+          .sort();
+      expect(alike(b)).toEqual(alike(a));
+      for (const o of plan.remote) if (o.op !== 'rename') expect(o.path.join('')).not.toContain('.');
+      const again = run(a, b);
+      expect([...again.local, ...again.remote]).toEqual([]);
+    },
+  );
 });

@@ -1,8 +1,7 @@
 /** Outcomes that the recorded scenarios do not have, because they are better than recorded or rarer. */
 import { expect, test } from '@jest/globals';
 
-import { planTree } from '../../src/tree/plan-tree.ts';
-import type { TreeMergeContext } from '../../src/tree/tree-plan.ts';
+import { planTree, type TreeMergeContext } from '@dsync/sync';
 import { guid, StrictStore } from './strict-store.ts';
 
 type Side = { readonly a: StrictStore; readonly b: StrictStore };
@@ -65,6 +64,15 @@ const CASES: readonly Case[] = [
       b.rename(['y'], ['x', 'y'], 6);
     },
     a: ['x=b0', 'x/y=b1'],
+  },
+  {
+    title: 'crossing moves are taken back to where the mailbox was, not to the top',
+    both: ['p/x=b0', 'y=b1'],
+    change: ({ a, b }) => {
+      a.rename(['p', 'x'], ['y', 'x'], 5);
+      b.rename(['y'], ['p', 'x', 'y'], 6);
+    },
+    a: ['p/', 'p/x=b0', 'p/x/y=b1'],
   },
   {
     title: 'renamed to a name that the other side gave to a newer mailbox: the older gives way, alike on both sides',
@@ -169,7 +177,11 @@ test.each(CASES)('$title', ({ both, change, mode = 'two-way', a: expectedA, b: e
     }
     change({ a, b });
     const [local, remote] = swapped ? [b, a] : [a, b];
-    const plan = planTree(local.snapshot(), remote.snapshot(), { mode, source: swapped ? 'remote' : 'local', altChar: '_' });
+    const plan = planTree(local.snapshot(), remote.snapshot(), {
+      mode,
+      source: swapped ? 'remote' : 'local',
+      altChar: '_',
+    });
     local.apply(plan.local);
     remote.apply(plan.remote);
     expect(a.picture()).toEqual(expectedA);
@@ -192,7 +204,9 @@ test.each(['name', 'GUID'])('a tree with the same %s twice is refused', (what) =
   const tree = a.snapshot();
   const twice = tree.nodes.map((node) => (what === 'name' ? node : { ...node, path: ['bar'] }));
   const bad = { ...tree, nodes: [...tree.nodes, ...twice] };
-  expect(() => planTree(tree, bad, { mode: 'two-way', source: 'local', altChar: '_' })).toThrow(expect.objectContaining({ code: 'BadPeerData' }));
+  expect(() => planTree(tree, bad, { mode: 'two-way', source: 'local', altChar: '_' })).toThrow(
+    expect.objectContaining({ code: 'BadPeerData' }),
+  );
 });
 
 test('ten thousand mailboxes that were all renamed are planned one by one', () => {

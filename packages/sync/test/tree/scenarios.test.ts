@@ -5,10 +5,7 @@ import { join } from 'node:path';
 import { mailboxGuid } from '@dsync/protocol';
 import { describe, expect, test } from '@jest/globals';
 
-import type { Selection } from '../../src/options.ts';
-import { planTree } from '../../src/tree/plan-tree.ts';
-import { selectTrees } from '../../src/tree/selection.ts';
-import type { TreeMergeContext } from '../../src/tree/tree-plan.ts';
+import { planTree, selectTrees, type Selection, type TreeMergeContext } from '@dsync/sync';
 import { StrictStore } from './strict-store.ts';
 
 interface SideState {
@@ -33,20 +30,27 @@ interface Scenario {
   readonly title: string;
   readonly group: string;
   readonly normative: boolean;
-  readonly config?: Partial<Sides<{ readonly separator?: string; readonly layout?: string; readonly namespaces?: unknown }>>;
+  readonly config?: Partial<
+    Sides<{ readonly separator?: string; readonly layout?: string; readonly namespaces?: unknown }>
+  >;
   readonly initial: Sides<SideState | null>;
   readonly steps: readonly Step[];
   readonly final: Sides<SideState>;
 }
 
-const FILE = join(process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'), 'vectors/scenarios.json');
+const FILE = join(
+  process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'),
+  'vectors/scenarios.json',
+);
 const GROUPS = ['tree', 'subscriptions', 'directories', 'selection', 'names', 'backup', 'oneway', 'mail', 'state'];
 
 function load(): readonly Scenario[] {
   if (!existsSync(FILE)) return [];
   const { scenarios } = JSON.parse(readFileSync(FILE, 'utf8')) as { readonly scenarios: readonly Scenario[] };
   // Which names belong to which namespace is the store's knowledge; changes during a run are the conversation's.
-  return scenarios.filter((s) => s.normative && GROUPS.includes(s.group) && !s.id.startsWith('ns-n') && s.id !== 'ns-location-default');
+  return scenarios.filter(
+    (s) => s.normative && GROUPS.includes(s.group) && !s.id.startsWith('ns-n') && s.id !== 'ns-location-default',
+  );
 }
 
 class World {
@@ -58,7 +62,8 @@ class World {
       const config = scenario.config?.[side];
       const made = new StrictStore({ separator: config?.separator ?? '/', directories: config?.layout === 'fs' });
       const initial = scenario.initial[side];
-      for (const [name, { guid }] of Object.entries(initial?.mailboxes ?? {})) made.create(name.split(made.separator), mailboxGuid(guid));
+      for (const [name, { guid }] of Object.entries(initial?.mailboxes ?? {}))
+        made.create(name.split(made.separator), mailboxGuid(guid));
       for (const name of initial?.subscriptions ?? []) made.subscribe(name.split(made.separator), true, 0);
       return made;
     };
@@ -79,7 +84,8 @@ class World {
     else if (step.op === 'delete' && there) store.delete(path, there, this.now);
     else if (step.op === 'delete') store.deleteDirectory(path, this.now);
     else if (step.op === 'rename') store.rename(path, step.to.split(store.separator), this.now);
-    else if (step.op === 'subscribe' || step.op === 'unsubscribe') store.subscribe(path, step.op === 'subscribe', this.now);
+    else if (step.op === 'subscribe' || step.op === 'unsubscribe')
+      store.subscribe(path, step.op === 'subscribe', this.now);
   }
 
   private sync({ command, options, start }: Step): void {
@@ -93,8 +99,12 @@ class World {
   }
 }
 
-function parseOptions(command: 'sync' | 'backup', options: readonly string[]): { selection: Selection; context: TreeMergeContext } {
-  const values = (name: string): string[] => options.flatMap((option, i) => (option === name ? [options[i + 1] ?? ''] : []));
+function parseOptions(
+  command: 'sync' | 'backup',
+  options: readonly string[],
+): { selection: Selection; context: TreeMergeContext } {
+  const values = (name: string): string[] =>
+    options.flatMap((option, i) => (option === name ? [options[i + 1] ?? ''] : []));
   const [mailbox] = values('-m');
   const [guid] = values('-g');
   return {
@@ -123,12 +133,20 @@ function pictureOf(store: StrictStore): SideState {
     for (let depth = 1; depth < path.length; depth++) directories.add(path.slice(0, depth).join(store.separator));
   }
   const subscriptions = store.subscribed().map((name) => name.split('/').join(store.separator));
-  return { mailboxes, subscriptions, directories: [...directories].filter((name) => mailboxes[name] === undefined).sort() };
+  return {
+    mailboxes,
+    subscriptions,
+    directories: [...directories].filter((name) => mailboxes[name] === undefined).sort(),
+  };
 }
 
 function expected(state: SideState): SideState {
   const mailboxes = Object.fromEntries(Object.entries(state.mailboxes).map(([name, { guid }]) => [name, { guid }]));
-  return { mailboxes, subscriptions: [...state.subscriptions].sort(), directories: [...(state.directories ?? [])].sort() };
+  return {
+    mailboxes,
+    subscriptions: [...state.subscriptions].sort(),
+    directories: [...(state.directories ?? [])].sort(),
+  };
 }
 
 const scenarios = load();

@@ -3,12 +3,14 @@
  * whose target is not free or lies inside, a mailbox that is there twice, a directory that is not empty. It remembers
  * what a store's journal remembers.
  */
-import { isMailboxGuid, mailboxGuid, type MailboxGuid, type MailboxPath } from '@dsync/protocol';
+import { compareBytes, isMailboxGuid, mailboxGuid, type MailboxGuid, type MailboxPath } from '@dsync/protocol';
 import type { MailboxStatus, TreeNode, TreeSnapshot } from '@dsync/storage';
 
-import { nameHash } from '../../src/tree/name-hash.ts';
-import { comparePaths, pathKey } from '../../src/tree/names.ts';
-import type { TreeOperation } from '../../src/tree/tree-plan.ts';
+import { nameHash, type TreeOperation } from '@dsync/sync';
+
+function pathKey(path: MailboxPath): string {
+  return path.join('\0');
+}
 
 interface Entry {
   readonly path: MailboxPath;
@@ -92,7 +94,9 @@ export class StrictStore {
 
   rename(from: MailboxPath, to: MailboxPath, at: number): void {
     if (pathKey(from) === 'INBOX') throw new Error('INBOX renamed');
-    const moved = [...(this.has(from) ? [this.entries.get(pathKey(from))] : []), ...this.below(from)].filter((e) => e !== undefined);
+    const moved = [...(this.has(from) ? [this.entries.get(pathKey(from))] : []), ...this.below(from)].filter(
+      (e) => e !== undefined,
+    );
     if (moved.length === 0) throw new Error(`not there: ${from.join('/')}`);
     if (this.has(to) || this.below(to).length > 0) throw new Error(`target not free: ${to.join('/')}`);
     if (pathKey(to).startsWith(`${pathKey(from)}\0`)) throw new Error('renamed into itself');
@@ -107,7 +111,8 @@ export class StrictStore {
 
   deleteDirectory(path: MailboxPath, at: number): void {
     const entry = this.entries.get(pathKey(path));
-    if (entry?.guid !== undefined || this.below(path).length > 0) throw new Error(`not an empty directory: ${path.join('/')}`);
+    if (entry?.guid !== undefined || this.below(path).length > 0)
+      throw new Error(`not an empty directory: ${path.join('/')}`);
     // A store without directories, or one that removed it with its last child: not an error.
     if (!entry) return;
     this.entries.delete(pathKey(path));
@@ -153,14 +158,19 @@ export class StrictStore {
       };
     });
     const present = new Set([...this.entries.values()].map((entry) => entry.guid));
-    const record = ({ path, time }: { path: MailboxPath; time: number }) => ({ hash: nameHash(path, this.separator), time });
+    const record = ({ path, time }: { path: MailboxPath; time: number }) => ({
+      hash: nameHash(path, this.separator),
+      time,
+    });
     return {
       separator: this.separator,
       nodes,
       deletions: {
         mailboxes: [...this.deleted].filter(([g]) => !present.has(g)).map(([g, time]) => ({ guid: g, time })),
         directories: [...this.removed].filter(([key]) => !keys.has(key)).map(([, r]) => record(r)),
-        unsubscribes: [...this.subscriptions].filter(([key, s]) => !s.subscribed && !keys.has(key)).map(([, s]) => record(s)),
+        unsubscribes: [...this.subscriptions]
+          .filter(([key, s]) => !s.subscribed && !keys.has(key))
+          .map(([, s]) => record(s)),
       },
     };
   }
@@ -169,7 +179,7 @@ export class StrictStore {
   picture(options: { directories?: boolean } = {}): string[] {
     const lines = [...this.entries.values()]
       .filter((entry) => entry.guid !== undefined || options.directories !== false)
-      .sort((a, b) => comparePaths(a.path, b.path))
+      .sort((a, b) => compareBytes(pathKey(a.path), pathKey(b.path)))
       .map(({ path, guid: g }) => path.join('/') + (g === undefined ? '/' : `=${shortGuid(g)}`));
     return [...lines, ...this.subscribed().map((name) => `*${name}`)];
   }

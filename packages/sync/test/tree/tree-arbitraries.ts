@@ -25,7 +25,18 @@ const path = fc.oneof(
   { weight: 1, arbitrary: fc.array(part, { minLength: 1, maxLength: 2 }).map((parts) => ['INBOX', ...parts]) },
 );
 const action: fc.Arbitrary<UserAction> = fc.record({
-  kind: fc.constantFrom('create', 'delete', 'rename', 'rename', 'rename', 'swap', 'subscribe', 'unsubscribe', 'mkdir', 'rmdir'),
+  kind: fc.constantFrom(
+    'create',
+    'delete',
+    'rename',
+    'rename',
+    'rename',
+    'swap',
+    'subscribe',
+    'unsubscribe',
+    'mkdir',
+    'rmdir',
+  ),
   path,
   to: path,
   wait: fc.constantFrom(0, 0, 1),
@@ -39,7 +50,10 @@ export const worlds: fc.Arbitrary<World> = fc.record({
 });
 
 /** Both stores after their users' actions; actions that a store refuses are left out, as a user would see an error. */
-export function build(world: World, options: { a?: ConstructorParameters<typeof StrictStore>[0]; b?: ConstructorParameters<typeof StrictStore>[0] }): {
+export function build(
+  world: World,
+  options: { a?: ConstructorParameters<typeof StrictStore>[0]; b?: ConstructorParameters<typeof StrictStore>[0] },
+): {
   a: StrictStore;
   b: StrictStore;
 } {

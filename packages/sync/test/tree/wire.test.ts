@@ -2,7 +2,7 @@ import { test as property } from '@fast-check/jest';
 import { mailboxGuid, type Conversation, type Message, type Received } from '@dsync/protocol';
 import { expect, test } from '@jest/globals';
 
-import { receiveTree, treeMessages } from '../../src/tree/wire.ts';
+import { receiveTree, treeMessages } from '@dsync/sync';
 import { guid } from './strict-store.ts';
 import { build, worlds } from './tree-arbitraries.ts';
 
@@ -27,7 +27,12 @@ property.prop([worlds], { numRuns: 200 })('a tree comes over as it was', async (
 const END: Message = { kind: 'listEnd' };
 const DELETIONS: Message = { kind: 'mailboxDelete', separator: '/' };
 const node = (path: readonly string[]): Message => ({ kind: 'treeNode', path, existence: 'y' });
-const mailbox = (path: readonly string[], g: string): Message => ({ kind: 'treeNode', path, existence: 'y', mailboxGuid: mailboxGuid(guid(g)) });
+const mailbox = (path: readonly string[], g: string): Message => ({
+  kind: 'treeNode',
+  path,
+  existence: 'y',
+  mailboxGuid: mailboxGuid(guid(g)),
+});
 
 test.each<[string, readonly Message[]]>([
   ['an empty name', [node([])]],
@@ -55,5 +60,7 @@ test.each<[string, readonly string[]]>([
 });
 
 test('a separator of two characters is refused', async () => {
-  await expect(receiveTree(said([END, { kind: 'mailboxDelete', separator: '::' }]))).rejects.toMatchObject({ code: 'BadPeerData' });
+  await expect(receiveTree(said([END, { kind: 'mailboxDelete', separator: '::' }]))).rejects.toMatchObject({
+    code: 'BadPeerData',
+  });
 });
