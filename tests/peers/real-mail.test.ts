@@ -7,54 +7,15 @@ import { expect, jest, test } from '@jest/globals';
 import { describeWith } from '../support/needs.ts';
 import { sharedFolder } from '../support/places.ts';
 import { asImapShows, fillWithCorpus, hashMailFiles, NAMES } from './rig/corpus.ts';
-import { type Dovecot, startDovecot, troubles } from './rig/dovecot.ts';
+import { type Dovecot, startDovecot } from './rig/dovecot.ts';
 import { ImapClient } from './rig/imap.ts';
 import { type JudgedAccount, judgeAccount, sha256 } from './rig/judge.ts';
 import { quoteName } from './rig/mailbox-names.ts';
-import { dsync, startOurServer } from './rig/ours.ts';
+import { expectNothingToDo, expectSame, FAR, NEAR, synchronise } from './rig/two-ends.ts';
 
 jest.setTimeout(180_000);
 
 const MAIL = Buffer.from('From: a@example.org\r\nSubject: new\r\n\r\nNew mail\r\n');
-
-/** The user `u` and, as the other end's `u`, the user `far-u` of one Dovecot. */
-const places = (dovecot: Dovecot): { near: string; far: string } => ({
-  near: `maildir:${dovecot.home('near').replace(/near$/, '%u')}/Maildir`,
-  far: `maildir:${dovecot.home('far').replace(/far$/, 'far-%u')}/Maildir`,
-});
-
-const synchronise = async (dovecot: Dovecot, verb: readonly string[]): Promise<unknown> => {
-  const { near, far } = places(dovecot);
-  await using server = await startOurServer(dovecot.mailUid, far);
-  const outcome = await dsync(dovecot.mailUid, near, [...verb, '-u', 'u', '--json', `tcp:127.0.0.1:${server.port}`]);
-  expect({ code: outcome.code, stderr: outcome.stderr, server: server.log() }).toEqual({
-    code: 0,
-    stderr: '',
-    server: expect.not.stringMatching(/warn|error/i),
-  });
-  return JSON.parse(outcome.stdout.toString('utf8'));
-};
-
-const NOTHING = {
-  ...{ saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 },
-  ...{ mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 },
-};
-
-const expectNothingToDo = async (dovecot: Dovecot): Promise<void> => {
-  expect(await synchronise(dovecot, ['sync'])).toMatchObject({
-    result: 'ok',
-    totals: { local: NOTHING, remote: NOTHING },
-  });
-};
-
-/** Both ends as Dovecot reads them must be the same account. */
-const expectSame = async (dovecot: Dovecot): Promise<JudgedAccount> => {
-  const near = await judgeAccount(dovecot, 'u');
-  const far = await judgeAccount(dovecot, 'far-u');
-  expect(far).toEqual(near);
-  expect(troubles(await dovecot.log())).toEqual([]);
-  return near;
-};
 
 const bodiesOf = (account: JudgedAccount): string[] =>
   Object.values(account.mailboxes)
@@ -72,7 +33,7 @@ const expectedBodies = async (): Promise<Set<string>> => {
 };
 
 const changeNear = async (dovecot: Dovecot): Promise<void> => {
-  await using imap = await ImapClient.login(dovecot.imapPort, 'u');
+  await using imap = await ImapClient.login(dovecot.imapPort, NEAR);
   await imap.command('APPEND INBOX (\\Seen FromNear)', MAIL);
   await imap.command(`SELECT ${quoteName('R&D')}`);
   await imap.command('UID STORE 3,4 +FLAGS.SILENT (\\Deleted)');
@@ -87,7 +48,7 @@ const changeNear = async (dovecot: Dovecot): Promise<void> => {
 };
 
 const changeFar = async (dovecot: Dovecot): Promise<void> => {
-  await using imap = await ImapClient.login(dovecot.imapPort, 'far-u');
+  await using imap = await ImapClient.login(dovecot.imapPort, FAR);
   await imap.command('APPEND INBOX', MAIL);
   await imap.command(`APPEND ${quoteName('100% sure/50%')} (\\Answered)`, MAIL);
   await imap.command(`SELECT ${quoteName('Ärger')}`);
@@ -103,17 +64,17 @@ const changeFar = async (dovecot: Dovecot): Promise<void> => {
 
 describeWith(['root', 'dovecot23', 'corpus'], 'all the sample mail', () => {
   test('arrives one way, then changes of both ends meet, and Dovecot reads the same account at both', async () => {
-    await using dovecot = await startDovecot({ version: '2.3', users: ['u', 'far-u', 'near', 'far'] });
-    const { files } = await fillWithCorpus(dovecot, 'u');
-    const before = await judgeAccount(dovecot, 'u');
+    await using dovecot = await startDovecot({ version: '2.3', users: [NEAR, FAR] });
+    const { files } = await fillWithCorpus(dovecot, NEAR);
+    const before = await judgeAccount(dovecot, NEAR);
     expect(Object.keys(before.mailboxes).sort()).toEqual([...NAMES].sort());
 
     await synchronise(dovecot, ['backup']);
 
     const copied = await expectSame(dovecot);
     expect(copied).toEqual(before);
-    const stored = await hashMailFiles(join(dovecot.home('far-u'), 'Maildir'));
-    expect(stored).toEqual(await hashMailFiles(join(dovecot.home('u'), 'Maildir')));
+    const stored = await hashMailFiles(join(dovecot.home(FAR), 'Maildir'));
+    expect(stored).toEqual(await hashMailFiles(join(dovecot.home(NEAR), 'Maildir')));
     expect(stored).toEqual([...files].sort());
     const known = await expectedBodies();
     expect(bodiesOf(copied).filter((body) => !known.has(body))).toEqual([]);
