@@ -45,7 +45,8 @@ export function mergeMailboxes(
   const all = pairUp(sides, gone);
   const extra =
     context.mode === 'backup' ? all.filter((item) => item[context.source] === undefined && !item.inbox) : [];
-  const items = extra.length === 0 ? all : all.filter((item) => !extra.includes(item));
+  const unknown = new Set(extra);
+  const items = all.filter((item) => !unknown.has(item));
   const itemAt = { local: indexByPath(items, 'local'), remote: indexByPath(items, 'remote') };
   const places: PlaceOn = (side, node) => placeOf(side, node, itemAt[side]);
   for (const item of items) choosePlace(item, sides, places, context, spelling);
