@@ -160,7 +160,9 @@ class Opened implements AsyncDisposable {
     lock: AsyncDisposable | null,
   ): Promise<Opened> {
     const status = await view.status();
-    const common = session.common?.get(guid) ?? null;
+    const known = session.common?.get(guid);
+    // UID 0 says that nothing is known to be common: the lists have to be complete, older expunges included.
+    const common = known !== undefined && known.lastCommonUid > 0 && mayUseCommon(session.rules) ? known : null;
     const message = mailboxMessage(guid, status, session.store.capabilities);
     const { changes, stale } =
       common === null ? { changes: NO_CHANGES, stale: null } : await changesSince(view, status, common);
