@@ -1,1 +1,1 @@
-export {};
+export { clientMain } from './main.ts';

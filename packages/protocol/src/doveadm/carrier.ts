@@ -6,7 +6,7 @@ export interface CarrierHooks {
   readonly decode?: (chunk: Buffer) => readonly Buffer[];
   /** What is put in front of what is written together, `length` bytes. */
   readonly header?: (length: number) => Buffer;
-  /** Bytes that were read already. */
+  /** Bytes that were read, and decoded, already. */
   readonly first?: Buffer;
 }
 
@@ -24,7 +24,7 @@ class Carrier extends Duplex {
     this.#from = from;
     this.#to = to;
     this.#hooks = hooks;
-    if (hooks.first !== undefined && hooks.first.length > 0) this.#arrived(hooks.first);
+    if (hooks.first !== undefined && hooks.first.length > 0) this.push(hooks.first);
     from.on('data', (chunk: Buffer) => this.#arrived(chunk));
     from.once('end', () => this.#ended());
     from.once('close', () => this.#ended());

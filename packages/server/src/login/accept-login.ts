@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 
 import {
   DOVEADM_SERVER_MINOR,
+  LineInput,
   MAIN_CHANNEL,
   packetHeader,
   parseCommandLine,
@@ -13,11 +14,11 @@ import {
   ProtocolError,
   MAX_DOVEADM_LINE,
   type DoveadmCommand,
+  type LineInputOptions,
 } from '@dsync/protocol';
 
 import { FAILED_LOGIN_DELAY_MS, LOGIN_TIMEOUT_MS, MAX_LOGIN_BYTES } from '../limits.ts';
 import type { FailedLogins } from './failed-logins.ts';
-import { LineInput } from './line-input.ts';
 import { provesPassword } from './password.ts';
 
 export interface LoginRules {
@@ -41,7 +42,7 @@ export interface LoggedIn {
   readonly rest: Buffer;
 }
 
-const limits = (maxBytes: number, deadlineMs: number): ConstructorParameters<typeof LineInput>[1] => ({
+const limits = (maxBytes: number, deadlineMs: number): LineInputOptions => ({
   maxLine: MAX_DOVEADM_LINE,
   maxBytes,
   deadlineMs,

@@ -1,0 +1,138 @@
+/** `dsync sync` and `dsync backup`. */
+import { hostname as machineName } from 'node:os';
+
+import { openChannel } from '@dsync/protocol';
+import { describeError, openRawlog, openUserStore, type Log } from '@dsync/server';
+import { resolveUser, type OptionValues, type Settings } from '@dsync/settings';
+import { masterHandshake, runMaster, type SyncObserver, type SyncReport } from '@dsync/sync';
+
+import { parseDestination } from '../command-line/destination.ts';
+import { buildRequest, type SyncRequest } from '../command-line/sync-request.ts';
+import { printMailOperation, printPlan, printTreeOperation } from '../report/plan.ts';
+import { Progress } from '../report/progress.ts';
+import { printJson, resultOf, resultOfError, type Result, type RunFacts } from '../report/result.ts';
+import { printSummary } from '../report/summary.ts';
+import type { Connection } from '../transports/connection.ts';
+import { openConnection } from '../transports/open.ts';
+
+export interface SyncCommand {
+  readonly command: 'sync' | 'backup';
+  readonly options: OptionValues;
+  readonly rest: readonly string[];
+  readonly settings: Settings;
+  readonly log: Log;
+}
+
+/**
+ * Runs the command and prints its result.
+ * @returns the exit status
+ * @throws {UsageError} … before the run; a run's own failure is printed and returned
+ */
+export async function runSync(command: SyncCommand): Promise<number> {
+  const { settings } = command;
+  const request = buildRequest(command.options, command.rest, {
+    command: command.command,
+    settings,
+    now: Date.now(),
+    environmentUser: process.env['USER'],
+  });
+  const log = command.log.of(request.user);
+  if (request.stateError !== null) log.error(`Invalid -s state: ${request.stateError}; all mailboxes are compared in full`);
+  const started = performance.now();
+  const facts = (separator: string): RunFacts => ({ request, separator, durationMs: Math.round(performance.now() - started) });
+  try {
+    const { report, separator } = await run(request, settings, log);
+    const result = resultOf(report, facts(separator));
+    printResult(result, request, report, separator);
+    for (const text of report.warnings) log.warning(text);
+    if (report.unexpected.length > 0) {
+      log.warning(`Mailbox changes caused a desync. You may want to run dsync again: ${report.unexpected.join('; ')}`);
+    }
+    return result.exitCode;
+  } catch (error) {
+    const described = describeError(error);
+    log.error(described.message);
+    if (log.level === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+    if (request.json) process.stdout.write(printJson(resultOfError(described, facts('/'))));
+    else if (request.printState) process.stdout.write('\n');
+    return described.exit;
+  }
+}
+
+async function run(request: SyncRequest, settings: Settings, log: Log): Promise<{ readonly report: SyncReport; readonly separator: string }> {
+  const user = resolveUser(settings, request.user, (text) => log.debug(text));
+  const destination = parseDestination(request.destination);
+  await using store = await openUserStore(user, { fsync: request.fsync ?? settings.fsync });
+  const connection = await openConnection(destination, { request, settings, user, separator: store.separator, log });
+  let report: SyncReport;
+  try {
+    report = await converse(request, settings, store, connection, log);
+  } catch (error) {
+    throw await worse(error, connection, log);
+  }
+  const end = await connection.close();
+  if (end !== null && end !== '') log.warning(end);
+  return { report, separator: store.separator };
+}
+
+/** Both ends' reasons may be known; one that says more than "temporary" is the better one (sync-semantics.md 1.5). */
+async function worse(error: unknown, connection: Connection, log: Log): Promise<unknown> {
+  if (!connection.carrier.destroyed) connection.carrier.destroy();
+  try {
+    const end = await connection.close();
+    if (end !== null && end !== '') log.error(end);
+    return error;
+  } catch (theirs) {
+    const own = describeError(error);
+    return own.code === 'PeerFailed' || own.code === 'Closed' || own.exit === 75 ? theirs : error;
+  }
+}
+
+async function converse(
+  request: SyncRequest,
+  settings: Settings,
+  store: Parameters<typeof runMaster>[0],
+  connection: Connection,
+  log: Log,
+): Promise<SyncReport> {
+  const hostname = settings.hostname ?? machineName();
+  using rawlog = request.rawlog === null ? null : openRawlog(request.rawlog);
+  using progress = progressOf(request);
+  await using channel = await openChannel(connection.carrier, {
+    role: 'master',
+    handshake: masterHandshake(request.options, hostname),
+    stallTimeoutMs: request.options.stallTimeout * 1000,
+    ...(request.dialect === 'auto' ? {} : { dialect: request.dialect }),
+    ...(rawlog === null ? {} : { rawlog }),
+  });
+  log.debug(`peer ${channel.peer.hostname} speaks the ${channel.peer.dialect} dialect`);
+  return await runMaster(store, channel, request.options, observe(log, store.separator, progress), hostname);
+}
+
+function progressOf(request: SyncRequest): Progress | null {
+  if (request.progress === 'never' || (request.progress === 'auto' && !process.stderr.isTTY)) return null;
+  return new Progress(process.stderr, request.progress === 'always');
+}
+
+/** With `-v` each operation is a line, with the rule that made it. */
+function observe(log: Log, separator: string, progress: Progress | null): SyncObserver {
+  const verbose = log.level === 'info' || log.level === 'debug';
+  return {
+    ...progress?.observer,
+    warning: (text) => log.warning(text),
+    debug: (text) => log.debug(text),
+    ...(verbose
+      ? {
+          treeOperation: (side, operation) => log.info(`${side}: ${printTreeOperation(operation, separator)}`),
+          mailOperation: (side, path, operation) => log.info(`${side}: ${path.join(separator)}: ${printMailOperation(operation)}`),
+        }
+      : {}),
+  };
+}
+
+function printResult(result: Result, request: SyncRequest, report: SyncReport, separator: string): void {
+  if (request.json) process.stdout.write(printJson(result));
+  else if (request.printState) process.stdout.write(`${result.state}\n`);
+  else if (report.dryRun && result.plan !== undefined) process.stdout.write(printPlan(result.plan, separator));
+  else process.stdout.write(printSummary(result));
+}

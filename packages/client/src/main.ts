@@ -1,0 +1,79 @@
+/** The program `dsync`, and `doveadm` where it is called so. */
+import { basename } from 'node:path';
+
+import { createLog, describeError, runServer, SERVER_OPTIONS, type Log } from '@dsync/server';
+import { GLOBAL_OPTIONS, loadSettings, parseOptions, UsageError, type OptionValues } from '@dsync/settings';
+
+import { SYNC_OPTIONS } from './command-line/sync-options.ts';
+import { runSync } from './commands/run-sync.ts';
+
+/** What both places of the global options, before and after the command, come to. */
+interface Globals {
+  readonly config: string | null;
+  readonly overrides: readonly string[];
+  readonly debug: boolean;
+  readonly verbose: boolean;
+  readonly format: 'text' | 'json';
+}
+
+/**
+ * @param name the name that the program was started by
+ * @returns the exit status
+ */
+export async function clientMain(name: string, argv: readonly string[], version: string): Promise<number> {
+  const program = basename(name) === 'doveadm' ? 'doveadm' : 'dsync';
+  let log: Log = createLog({ program, level: 'warning', format: 'text' });
+  let debug = false;
+  try {
+    const first = parseOptions(program, argv, GLOBAL_OPTIONS);
+    const [command, ...words] = first.rest;
+    if (first.options.has('version')) {
+      process.stdout.write(`${version}\n`);
+      return 0;
+    }
+    if (first.options.has('help') || command === 'help') return await showHelp(command === 'help' ? (words[0] ?? null) : null);
+    if (command === undefined) throw new UsageError(`${program} [options] sync|backup|dsync-server …: no command is given (see --help)`);
+    const specs = command === 'dsync-server' ? SERVER_OPTIONS : command === 'sync' || command === 'backup' ? SYNC_OPTIONS : null;
+    if (specs === null) throw new UsageError(`unknown command ${JSON.stringify(command)} (there are sync, backup and dsync-server)`);
+    const { options, rest } = parseOptions(command, words, specs);
+    if (options.has('help')) return await showHelp(command);
+    const globals = joinGlobals(first.options, options);
+    debug = globals.debug;
+    log = createLog({ program, level: debug ? 'debug' : globals.verbose ? 'info' : 'warning', format: globals.format });
+    if (command === 'dsync-server') return await serve(globals, options, rest, log);
+    const { config: file, overrides } = globals;
+    const settings = loadSettings({ file, overrides, debug: (text) => log.debug(text) });
+    return await runSync({ command: command === 'backup' ? 'backup' : 'sync', options, rest, settings, log });
+  } catch (error) {
+    const described = describeError(error);
+    log.error(described.message);
+    if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+    return described.exit;
+  } finally {
+    await log.flush();
+  }
+}
+
+async function serve(globals: Globals, options: OptionValues, rest: readonly string[], log: Log): Promise<number> {
+  if (rest.length > 1) throw new UsageError(`dsync-server: too many arguments: ${rest.join(' ')}`);
+  await runServer({ options, log, config: globals.config, overrides: globals.overrides });
+  return 0;
+}
+
+async function showHelp(command: string | null): Promise<number> {
+  const { helpText } = await import('./command-line/help.ts');
+  process.stdout.write(await helpText(command));
+  return 0;
+}
+
+function joinGlobals(before: OptionValues, after: OptionValues): Globals {
+  const format = after.get('log-format') ?? before.get('log-format') ?? 'text';
+  if (format !== 'text' && format !== 'json') throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
+  return {
+    config: after.get('config') ?? before.get('config') ?? null,
+    overrides: [...before.all('option'), ...after.all('option')],
+    debug: before.has('debug') || after.has('debug'),
+    verbose: before.has('verbose') || after.has('verbose'),
+    format,
+  };
+}

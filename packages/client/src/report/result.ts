@@ -1,0 +1,92 @@
+/** The result of a run as the object of `--json` (interface.md "Result"). */
+import type { DescribedError } from '@dsync/server';
+import { printSyncState, type MailCounts, type SyncReport, type TreeCounts } from '@dsync/sync';
+
+import type { SyncRequest } from '../command-line/sync-request.ts';
+import { planOf, type PlanObject } from './plan.ts';
+
+type Counts = MailCounts & TreeCounts;
+
+export interface Result {
+  readonly user: string;
+  readonly mode: 'sync' | 'backup' | 'oneway';
+  readonly algorithm: 'full' | 'changed' | 'state';
+  readonly dialect: 'native' | 'dovecot' | null;
+  readonly result: 'ok' | 'changed' | 'error';
+  readonly exitCode: number;
+  readonly dryRun: boolean;
+  /** Empty: the next run must be a full one. */
+  readonly state: string;
+  readonly durationMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly totals: { readonly local: Counts; readonly remote: Counts };
+  readonly mailboxes: readonly { readonly name: string; readonly guid: string; readonly local: MailCounts; readonly remote: MailCounts }[];
+  readonly plan?: PlanObject;
+  readonly warnings: readonly string[];
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export interface RunFacts {
+  readonly request: SyncRequest;
+  readonly separator: string;
+  readonly durationMs: number;
+}
+
+const NOTHING: Counts = {
+  saved: 0,
+  copied: 0,
+  flagged: 0,
+  expunged: 0,
+  renumbered: 0,
+  mailboxesCreated: 0,
+  mailboxesRenamed: 0,
+  mailboxesDeleted: 0,
+  subscriptions: 0,
+};
+
+const MODES = { 'two-way': 'sync', backup: 'backup', 'one-way': 'oneway' } as const;
+
+function common(facts: RunFacts): Pick<Result, 'user' | 'mode' | 'algorithm' | 'dryRun' | 'durationMs'> {
+  const { options, user } = facts.request;
+  return { user, mode: MODES[options.mode], algorithm: options.algorithm, dryRun: options.dryRun, durationMs: facts.durationMs };
+}
+
+export function resultOf(report: SyncReport, facts: RunFacts): Result {
+  const changed = report.unexpected.length > 0;
+  return {
+    ...common(facts),
+    dialect: report.dialect,
+    result: changed ? 'changed' : 'ok',
+    exitCode: changed ? 2 : 0,
+    state: printSyncState(report.state),
+    bytesIn: report.bytesIn,
+    bytesOut: report.bytesOut,
+    totals: { local: report.local, remote: report.remote },
+    mailboxes: report.mailboxes.map(({ path, guid, local, remote }) => ({ name: path.join(facts.separator), guid, local, remote })),
+    ...(report.dryRun ? { plan: planOf(report, facts.separator) } : {}),
+    warnings: [...report.warnings, ...report.unexpected],
+    error: null,
+  };
+}
+
+export function resultOfError(error: DescribedError, facts: RunFacts): Result {
+  return {
+    ...common(facts),
+    dialect: null,
+    result: 'error',
+    exitCode: error.exit,
+    state: '',
+    bytesIn: 0,
+    bytesOut: 0,
+    totals: { local: NOTHING, remote: NOTHING },
+    mailboxes: [],
+    warnings: [],
+    error: { code: error.code, message: error.message },
+  };
+}
+
+/** One line; modseqs and other big numbers become plain numbers. */
+export function printJson(result: Result): string {
+  return `${JSON.stringify(result, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))}\n`;
+}

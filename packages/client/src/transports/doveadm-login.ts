@@ -1,0 +1,105 @@
+/** The doveadm layer from the client's side (dovecot-wire.md §1): tolerant of every server since 2.2. */
+import type { Duplex } from 'node:stream';
+
+import {
+  ChannelReader,
+  DOVEADM_CLIENT_MINOR,
+  joinStreams,
+  LineInput,
+  LOG_CHANNEL,
+  LogLineReader,
+  MAIN_CHANNEL,
+  MAX_DOVEADM_LINE,
+  parseReplyLine,
+  parseVersionLine,
+  printCommandLine,
+  printPlainLine,
+  printVersionLine,
+  ProtocolError,
+  type RemoteLogLine,
+} from '@dsync/protocol';
+
+import { TransportError } from './connection.ts';
+
+export interface LoginOptions {
+  readonly user: string;
+  /** Secret; null: none is set, which only a trusting server accepts. */
+  readonly password: string | null;
+  readonly debug: boolean;
+  readonly verbose: boolean;
+  readonly timeoutMs: number;
+  readonly onLog: (line: RemoteLogLine) => void;
+}
+
+/** Bytes of the opening; the server's log lines are among them. */
+const MAX_OPENING = 256 * 1024;
+
+type Decode = (chunk: Buffer) => readonly Buffer[];
+
+/**
+ * Logs in and asks for `dsync-server`.
+ * @returns the session's bytes
+ * @throws {TransportError} login failed (75), the server's refusal with its status (67, 64, …); {ProtocolError}
+ */
+export async function openSession(stream: Duplex, options: LoginOptions): Promise<Duplex> {
+  const limits = { maxLine: MAX_DOVEADM_LINE, maxBytes: MAX_OPENING, deadlineMs: options.timeoutMs };
+  stream.write(printVersionLine('doveadm-server', DOVEADM_CLIENT_MINOR));
+  let input = new LineInput(stream, limits);
+  try {
+    const minor = await logIn(stream, input, options);
+    const decode = minor >= 1 ? demultiplexer(options) : null;
+    input = new LineInput(stream, { ...limits, first: input.release(), ...(decode === null ? {} : { decode }) });
+    if (minor >= 3) stream.write('\t\tOPTION\tlog-passthrough\n');
+    stream.write(printCommandLine({ ...options, command: 'dsync-server', args: [`-u${options.user}`] }));
+    await readReply(input, options.user);
+    return joinStreams(stream, stream, { first: input.release(), ...(decode === null ? {} : { decode }) });
+  } catch (error) {
+    input.release();
+    throw error;
+  }
+}
+
+/** VERSION comes before the sign, after it, or never. @returns the server's minor */
+async function logIn(stream: Duplex, input: LineInput, options: LoginOptions): Promise<number> {
+  let minor = 0;
+  const sign = async (): Promise<string> => {
+    const line = await input.line();
+    if (!line.startsWith('VERSION\t')) return line;
+    minor = parseVersionLine(line, 'doveadm-client');
+    return await input.line();
+  };
+  const first = await sign();
+  if (first === '+') return minor;
+  if (first !== '-') throw new ProtocolError('Garbage', 'the server is no doveadm server');
+  if (options.password === null) {
+    throw new TransportError('LoginFailed', 'the server wants a password: set doveadm_password', 75);
+  }
+  stream.write(printPlainLine(options.password));
+  if ((await sign()) !== '+') throw new TransportError('LoginFailed', 'login failed: the server does not accept doveadm_password', 75);
+  return minor;
+}
+
+function demultiplexer(options: LoginOptions): Decode {
+  const channels = new ChannelReader();
+  const logs = new LogLineReader();
+  return (chunk) => {
+    const main: Buffer[] = [];
+    for (const { channel, data } of channels.push(chunk)) {
+      if (channel === MAIN_CHANNEL) main.push(data);
+      else if (channel === LOG_CHANNEL) for (const line of logs.push(data)) options.onLog(line);
+    }
+    return main;
+  };
+}
+
+async function readReply(input: LineInput, user: string): Promise<void> {
+  let line = await input.line();
+  // A server that trusts us at once can send its VERSION line as late as here.
+  if (line.startsWith('VERSION\t')) line = await input.line();
+  if (line === '') line = await input.line();
+  const reply = parseReplyLine(line);
+  if (reply === null) throw new ProtocolError('Garbage', 'the server’s answer to the command is not one of doveadm');
+  if (reply.ok) return;
+  const why = reply.word === 'NOUSER' ? `User doesn't exist: ${user}` : `the server refused the session: ${reply.word === '' ? 'it knows no dsync-server' : reply.word}`;
+  throw new TransportError(reply.word === '' ? 'Refused' : reply.word, why, reply.exit);
+}

@@ -1,0 +1,84 @@
+/** From a destination to a connection. */
+import { realpathSync } from 'node:fs';
+import { dirname, join, resolve, basename } from 'node:path';
+
+import { openLocation, type Log } from '@dsync/server';
+import { expandLocation, UsageError, type MailLocation, type MailUser, type Settings } from '@dsync/settings';
+
+import type { Destination } from '../command-line/destination.ts';
+import type { SyncRequest } from '../command-line/sync-request.ts';
+import type { Connection } from './connection.ts';
+
+export interface OpenContext {
+  readonly request: SyncRequest;
+  readonly settings: Settings;
+  readonly user: MailUser;
+  /** The hierarchy separator of the local store, which a second one in this process must have too. */
+  readonly separator: string;
+  readonly log: Log;
+}
+
+/** @throws {TransportError} {UsageError} {SettingsError} {StoreError} {ProtocolError} */
+export async function openConnection(destination: Destination, context: OpenContext): Promise<Connection> {
+  const { request, settings, log } = context;
+  const onLine = (line: string): void => log.info(line);
+  switch (destination.kind) {
+    case 'local':
+      return await openLocal(destination.location, context);
+    case 'command': {
+      const { connectCommand } = await import('./command.ts');
+      return await connectCommand(destination.argv, { onLine });
+    }
+    case 'remote': {
+      const { connectCommand } = await import('./command.ts');
+      const { remoteCommand } = await import('./remote.ts');
+      const user = destination.user ?? request.user;
+      const argv = remoteCommand(settings.dsyncRemoteCommand, { user, login: destination.login, host: destination.host });
+      log.debug(`starting ${argv.join(' ')}`);
+      return await connectCommand(argv, { onLine, ...(destination.prefix ? { prefix: `${user}\n` } : {}) });
+    }
+    case 'tcp':
+    case 'tcps': {
+      const { connectTcp } = await import('./tcp.ts');
+      return await connectTcp({
+        host: destination.host,
+        port: destination.port ?? settings.doveadmPort,
+        tls: destination.kind === 'tcps' ? settings.tls : null,
+        user: request.user,
+        password: settings.doveadmPassword,
+        debug: log.level === 'debug',
+        verbose: log.level === 'info',
+        timeoutMs: request.connectTimeoutMs,
+        onLog: ({ level, text }) => log[level === 'fatal' || level === 'panic' ? 'error' : level](`remote: ${text}`),
+      });
+    }
+    default:
+      return destination satisfies never;
+  }
+}
+
+async function openLocal(location: MailLocation, context: OpenContext): Promise<Connection> {
+  const { request, settings, user } = context;
+  if (request.options.selection.allNamespaces) throw new UsageError('-N parameter requires syncing with remote host');
+  const there = expandLocation(location, { user: user.name, home: user.home });
+  const here = [user.location, ...user.namespaces.map((n) => n.location)];
+  const same = here.find((own) => realPath(own.path) === realPath(there.path));
+  if (same !== undefined) {
+    throw new UsageError(`Both source and destination mail_location points to same directory: ${same.path}`);
+  }
+  const fsync = request.fsync ?? settings.fsync;
+  const store = await openLocation(there, { fsync, home: null, separator: context.separator });
+  const { connectLocal } = await import('./local.ts');
+  return connectLocal(settings, store, request.options.stallTimeout * 1000, context.log);
+}
+
+/** The path without links, also if its last parts are not there yet. */
+function realPath(path: string): string {
+  const whole = resolve(path);
+  try {
+    return realpathSync(whole);
+  } catch {
+    const parent = dirname(whole);
+    return parent === whole ? whole : join(realPath(parent), basename(whole));
+  }
+}
