@@ -2,6 +2,7 @@ export * from './errors.ts';
 export * from './options.ts';
 export * from './report.ts';
 export * from './state/sync-state.ts';
+export { parseSyncState, printSyncState, type ParsedState } from './state/state-string.ts';
 export * from './mails/mail-plan.ts';
 export { mayUseCommon, planMails } from './mails/plan-mails.ts';
 export * from './tree/tree-plan.ts';
