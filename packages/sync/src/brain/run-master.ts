@@ -45,7 +45,6 @@ export async function runMaster(
       const trees = await mergeTrees(session);
       if (!rules.noMails) await syncMailboxes(session, trees.mailboxes);
       await channel.endMailboxes();
-      await channel.flush();
       return await finish(session, trees);
     });
   } catch (error) {

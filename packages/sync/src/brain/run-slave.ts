@@ -66,8 +66,8 @@ async function serve(session: Session): Promise<SlaveReport> {
   }
   await inFlight.end();
   await channel.session.send(lastWord(session, trees.counts));
-  await channel.session.send({ kind: 'done' });
   await channel.flush();
+  await channel.session.send({ kind: 'done' });
   return { tree: trees.counts, mailboxes: notes.mailboxes, unexpected: notes.unexpected, warnings: notes.warnings };
 }
 
