@@ -31,10 +31,14 @@ export async function clientMain(name: string, argv: readonly string[], version:
       process.stdout.write(`${version}\n`);
       return 0;
     }
-    if (first.options.has('help') || command === 'help') return await showHelp(command === 'help' ? (words[0] ?? null) : null);
-    if (command === undefined) throw new UsageError(`${program} [options] sync|backup|dsync-server …: no command is given (see --help)`);
-    const specs = command === 'dsync-server' ? SERVER_OPTIONS : command === 'sync' || command === 'backup' ? SYNC_OPTIONS : null;
-    if (specs === null) throw new UsageError(`unknown command ${JSON.stringify(command)} (there are sync, backup and dsync-server)`);
+    if (first.options.has('help') || command === 'help')
+      return await showHelp(command === 'help' ? (words[0] ?? null) : null);
+    if (command === undefined)
+      throw new UsageError(`${program} [options] sync|backup|dsync-server …: no command is given (see --help)`);
+    const specs =
+      command === 'dsync-server' ? SERVER_OPTIONS : command === 'sync' || command === 'backup' ? SYNC_OPTIONS : null;
+    if (specs === null)
+      throw new UsageError(`unknown command ${JSON.stringify(command)} (there are sync, backup and dsync-server)`);
     const { options, rest } = parseOptions(command, words, specs);
     if (options.has('help')) return await showHelp(command);
     const globals = joinGlobals(first.options, options);
@@ -68,7 +72,8 @@ async function showHelp(command: string | null): Promise<number> {
 
 function joinGlobals(before: OptionValues, after: OptionValues): Globals {
   const format = after.get('log-format') ?? before.get('log-format') ?? 'text';
-  if (format !== 'text' && format !== 'json') throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
+  if (format !== 'text' && format !== 'json')
+    throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
   return {
     config: after.get('config') ?? before.get('config') ?? null,
     overrides: [...before.all('option'), ...after.all('option')],

@@ -99,6 +99,7 @@ export class Daemon {
         trusted: incoming.trusted,
         startTls: incoming.encrypted ? null : this.#startTls,
         address,
+        near: address === 'unix' || address === '::1' || /^(::ffff:)?127\./.test(address),
         failures: this.#failures,
       });
       const session = this.#serve(login);

@@ -8,7 +8,13 @@ export type Destination =
   | { readonly kind: 'command'; readonly argv: readonly string[] }
   | { readonly kind: 'tcp' | 'tcps'; readonly host: string; readonly port: number | null }
   /** The setting dsync_remote_cmd; `user` is the other side's, null: the same as here. */
-  | { readonly kind: 'remote'; readonly login: string; readonly host: string; readonly user: string | null; readonly prefix: boolean };
+  | {
+      readonly kind: 'remote';
+      readonly login: string;
+      readonly host: string;
+      readonly user: string | null;
+      readonly prefix: boolean;
+    };
 
 /** @throws {UsageError} */
 export function parseDestination(words: readonly string[]): Destination {
@@ -51,7 +57,8 @@ function remote(login: string, host: string, user: string | null, prefix: boolea
   if (host === '') throw new UsageError('the destination names no host');
   for (const part of [login, host, user ?? '']) {
     // oxlint-disable-next-line no-control-regex
-    if (part.startsWith('-') || /[\s\u0000-\u001f\u007f]/.test(part)) throw new UsageError(`not a login, host or user name: ${JSON.stringify(part)}`);
+    if (part.startsWith('-') || /[\s\u0000-\u001f\u007f]/.test(part))
+      throw new UsageError(`not a login, host or user name: ${JSON.stringify(part)}`);
   }
   return { kind: 'remote', login, host, user, prefix };
 }

@@ -23,7 +23,8 @@ export function parseDate(option: string, text: string, now: number): number {
   const iso = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
   if (iso !== null) return midnight(option, text, Number(iso[1]), Number(iso[2]), Number(iso[3]));
   const imap = /^(\d{1,2})-([A-Za-z]{3})-(\d{4})$/.exec(text);
-  if (imap !== null) return midnight(option, text, Number(imap[3]), MONTHS.indexOf((imap[2] ?? '').toLowerCase()) + 1, Number(imap[1]));
+  if (imap !== null)
+    return midnight(option, text, Number(imap[3]), MONTHS.indexOf((imap[2] ?? '').toLowerCase()) + 1, Number(imap[1]));
   if (/^\d{1,11}$/.test(text)) return Number(text);
   const interval = /^(\d{1,11}) *([A-Za-z]+)$/.exec(text);
   const word = interval?.[2]?.toLowerCase() ?? '';
@@ -64,7 +65,8 @@ export function parseFlag(option: string, text: string): string {
   const name = text.slice(not.length);
   if (!name.startsWith('\\')) {
     // IMAP keywords are atoms (RFC 9051 §9).
-    if (!/^[!#-'+-[\]-z|}~\u0080-\uffff]+$/.test(name)) throw new UsageError(`Invalid keyword given for ${option} parameter: '${text}'`);
+    if (!/^[!#-'+-[\]-z|}~\u0080-\uffff]+$/.test(name))
+      throw new UsageError(`Invalid keyword given for ${option} parameter: '${text}'`);
     return text;
   }
   const known = SYSTEM_FLAGS.find((flag) => flag.toLowerCase() === name.toLowerCase());
@@ -74,7 +76,8 @@ export function parseFlag(option: string, text: string): string {
 
 /** A whole number of seconds, 0 … 2^31 − 1. @throws {UsageError} */
 export function parseSeconds(option: string, text: string): number {
-  if (!/^\d{1,10}$/.test(text) || Number(text) > 0x7fffffff) throw new UsageError(`Invalid ${option} parameter: ${text}`);
+  if (!/^\d{1,10}$/.test(text) || Number(text) > 0x7fffffff)
+    throw new UsageError(`Invalid ${option} parameter: ${text}`);
   return Number(text);
 }
 

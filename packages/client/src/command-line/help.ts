@@ -5,14 +5,18 @@ import yargs from 'yargs';
 
 import { SYNC_OPTIONS } from './sync-options.ts';
 
-const TEXTS: Readonly<Record<string, { readonly usage: string; readonly options: readonly OptionSpec[]; readonly more: string }>> = {
+const TEXTS: Readonly<
+  Record<string, { readonly usage: string; readonly options: readonly OptionSpec[]; readonly more: string }>
+> = {
   sync: {
-    usage: 'dsync sync [options] DESTINATION\n\nMakes two mail stores identical, two ways: no change made on either side is lost.',
+    usage:
+      'dsync sync [options] DESTINATION\n\nMakes two mail stores identical, two ways: no change made on either side is lost.',
     options: SYNC_OPTIONS,
     more: 'DESTINATION: maildir:PATH | remote:[LOGIN@]HOST | remoteprefix:[LOGIN@]HOST | tcp:HOST[:PORT] | tcps:HOST[:PORT] | COMMAND [ARGUMENTS]\nExit status: 0 done; 2 done, but run again; 64 usage; 67 no such user; 68 no such mailbox or host; 75 temporary failure; 77 permission; 78 configuration.',
   },
   backup: {
-    usage: 'dsync backup [options] DESTINATION\n\nMakes the destination identical to the source; changes made there are undone.',
+    usage:
+      'dsync backup [options] DESTINATION\n\nMakes the destination identical to the source; changes made there are undone.',
     options: SYNC_OPTIONS.filter((option) => option.long !== 'oneway-sync'),
     more: 'DESTINATION and exit status as for sync.',
   },
@@ -26,7 +30,10 @@ const TEXTS: Readonly<Record<string, { readonly usage: string; readonly options:
 /** @param command null: the program's own help */
 export async function helpText(command: string | null): Promise<string> {
   const text = command === null ? undefined : TEXTS[command];
-  const parser = yargs([]).wrap(Math.min(120, process.stdout.columns ?? 100)).help(false).version(false);
+  const parser = yargs([])
+    .wrap(Math.min(120, process.stdout.columns ?? 100))
+    .help(false)
+    .version(false);
   if (text === undefined) {
     parser
       .usage('dsync [-D] [-v] [-c FILE] [-o NAME=VALUE]… COMMAND [options] [arguments]')

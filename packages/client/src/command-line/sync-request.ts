@@ -1,7 +1,14 @@
 /** From the options of `sync` and `backup` to what is to be done. */
 import { isMailboxGuid, type MailboxGuid } from '@dsync/protocol';
 import { UsageError, type OptionValues, type Settings } from '@dsync/settings';
-import { DEFAULT_OPTIONS, parseSyncState, type MailFilter, type Selection, type SyncOptions, type SyncState } from '@dsync/sync';
+import {
+  DEFAULT_OPTIONS,
+  parseSyncState,
+  type MailFilter,
+  type Selection,
+  type SyncOptions,
+  type SyncState,
+} from '@dsync/sync';
 
 import { parseDate, parseFlag, parseSeconds, parseSize } from './grammars.ts';
 
@@ -87,7 +94,8 @@ function destinationWords(values: OptionValues, rest: readonly string[], setting
     if (settings.mailReplica === null) throw new NoReplica('User has no mail_replica in userdb');
     return [settings.mailReplica];
   }
-  if (rest.length === 0) throw new UsageError('the destination is missing (dsync sync [options] DESTINATION; see --help)');
+  if (rest.length === 0)
+    throw new UsageError('the destination is missing (dsync sync [options] DESTINATION; see --help)');
   return rest;
 }
 
@@ -124,7 +132,8 @@ function readFilter(values: OptionValues, now: number): MailFilter {
   };
   const since = date('sync-since-time', '-t');
   const until = date('sync-until-time', '-e');
-  if (since !== undefined && until !== undefined && since > until) throw new UsageError('start date is later than end date');
+  if (since !== undefined && until !== undefined && since > until)
+    throw new UsageError('start date is later than end date');
   const size = values.get('sync-max-size');
   const flag = values.get('sync-flags');
   return {
@@ -144,7 +153,8 @@ function choice<T extends string>(values: OptionValues, long: string, choices: r
   const text = values.get(long);
   if (text === undefined) return null;
   const known = choices.find((c) => c === text);
-  if (known === undefined) throw new UsageError(`--${long} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
+  if (known === undefined)
+    throw new UsageError(`--${long} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
   return known;
 }
 

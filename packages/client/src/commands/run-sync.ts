@@ -37,9 +37,14 @@ export async function runSync(command: SyncCommand): Promise<number> {
     environmentUser: process.env['USER'],
   });
   const log = command.log.of(request.user);
-  if (request.stateError !== null) log.error(`Invalid -s state: ${request.stateError}; all mailboxes are compared in full`);
+  if (request.stateError !== null)
+    log.error(`Invalid -s state: ${request.stateError}; all mailboxes are compared in full`);
   const started = performance.now();
-  const facts = (separator: string): RunFacts => ({ request, separator, durationMs: Math.round(performance.now() - started) });
+  const facts = (separator: string): RunFacts => ({
+    request,
+    separator,
+    durationMs: Math.round(performance.now() - started),
+  });
   try {
     const { report, separator } = await run(request, settings, log);
     const result = resultOf(report, facts(separator));
@@ -59,7 +64,11 @@ export async function runSync(command: SyncCommand): Promise<number> {
   }
 }
 
-async function run(request: SyncRequest, settings: Settings, log: Log): Promise<{ readonly report: SyncReport; readonly separator: string }> {
+async function run(
+  request: SyncRequest,
+  settings: Settings,
+  log: Log,
+): Promise<{ readonly report: SyncReport; readonly separator: string }> {
   const user = resolveUser(settings, request.user, (text) => log.debug(text));
   const destination = parseDestination(request.destination);
   await using store = await openUserStore(user, { fsync: request.fsync ?? settings.fsync });
@@ -101,6 +110,7 @@ async function converse(
   await using channel = await openChannel(connection.carrier, {
     role: 'master',
     handshake: masterHandshake(request.options, hostname),
+    compress: connection.distant,
     stallTimeoutMs: request.options.stallTimeout * 1000,
     ...(request.dialect === 'auto' ? {} : { dialect: request.dialect }),
     ...(rawlog === null ? {} : { rawlog }),
@@ -124,7 +134,8 @@ function observe(log: Log, separator: string, progress: Progress | null): SyncOb
     ...(verbose
       ? {
           treeOperation: (side, operation) => log.info(`${side}: ${printTreeOperation(operation, separator)}`),
-          mailOperation: (side, path, operation) => log.info(`${side}: ${path.join(separator)}: ${printMailOperation(operation)}`),
+          mailOperation: (side, path, operation) =>
+            log.info(`${side}: ${path.join(separator)}: ${printMailOperation(operation)}`),
         }
       : {}),
   };

@@ -21,7 +21,12 @@ export interface Result {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly totals: { readonly local: Counts; readonly remote: Counts };
-  readonly mailboxes: readonly { readonly name: string; readonly guid: string; readonly local: MailCounts; readonly remote: MailCounts }[];
+  readonly mailboxes: readonly {
+    readonly name: string;
+    readonly guid: string;
+    readonly local: MailCounts;
+    readonly remote: MailCounts;
+  }[];
   readonly plan?: PlanObject;
   readonly warnings: readonly string[];
   readonly error: { readonly code: string; readonly message: string } | null;
@@ -49,7 +54,13 @@ const MODES = { 'two-way': 'sync', backup: 'backup', 'one-way': 'oneway' } as co
 
 function common(facts: RunFacts): Pick<Result, 'user' | 'mode' | 'algorithm' | 'dryRun' | 'durationMs'> {
   const { options, user } = facts.request;
-  return { user, mode: MODES[options.mode], algorithm: options.algorithm, dryRun: options.dryRun, durationMs: facts.durationMs };
+  return {
+    user,
+    mode: MODES[options.mode],
+    algorithm: options.algorithm,
+    dryRun: options.dryRun,
+    durationMs: facts.durationMs,
+  };
 }
 
 export function resultOf(report: SyncReport, facts: RunFacts): Result {
@@ -59,11 +70,16 @@ export function resultOf(report: SyncReport, facts: RunFacts): Result {
     dialect: report.dialect,
     result: changed ? 'changed' : 'ok',
     exitCode: changed ? 2 : 0,
-    state: printSyncState(report.state),
+    state: report.state === null ? '' : printSyncState(report.state),
     bytesIn: report.bytesIn,
     bytesOut: report.bytesOut,
     totals: { local: report.local, remote: report.remote },
-    mailboxes: report.mailboxes.map(({ path, guid, local, remote }) => ({ name: path.join(facts.separator), guid, local, remote })),
+    mailboxes: report.mailboxes.map(({ path, guid, local, remote }) => ({
+      name: path.join(facts.separator),
+      guid,
+      local,
+      remote,
+    })),
     ...(report.dryRun ? { plan: planOf(report, facts.separator) } : {}),
     warnings: [...report.warnings, ...report.unexpected],
     error: null,

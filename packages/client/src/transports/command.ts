@@ -8,6 +8,8 @@ import { TransportError, type Connection } from './connection.ts';
 export interface CommandOptions {
   /** What is written before the session (`remoteprefix:`). */
   readonly prefix?: string;
+  /** The program leads to another machine. */
+  readonly distant: boolean;
   /** Called for each line of the program's stderr, without control characters. */
   readonly onLine: (line: string) => void;
 }
@@ -31,7 +33,9 @@ export async function connectCommand(argv: readonly string[], options: CommandOp
   });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (cause) => reject(new TransportError('CannotStart', `cannot start ${program}: ${cause.message}`, 75, { cause })));
+    child.once('error', (cause) =>
+      reject(new TransportError('CannotStart', `cannot start ${program}: ${cause.message}`, 75, { cause })),
+    );
   });
   child.on('error', () => undefined);
   passLines(child, options.onLine);
@@ -39,6 +43,7 @@ export async function connectCommand(argv: readonly string[], options: CommandOp
   if (options.prefix !== undefined) carrier.write(options.prefix);
   return {
     carrier,
+    distant: options.distant,
     close: async () => {
       if (!carrier.writableEnded && !carrier.destroyed) carrier.end();
       if (!carrier.destroyed) carrier.resume();
@@ -57,10 +62,12 @@ async function within(exited: Promise<string | null>, ms: number): Promise<strin
 function raceTimeout(exited: Promise<string | null>, ms: number): Promise<Ended | null> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(null), ms);
-    void exited.then((text) => {
+    const settle = async (): Promise<void> => {
+      const text = await exited;
       clearTimeout(timer);
       resolve({ text });
-    });
+    };
+    void settle();
   });
 }
 

@@ -4,6 +4,8 @@ import type { Duplex } from 'node:stream';
 export interface Connection {
   /** The session's bytes, nothing else. */
   readonly carrier: Duplex;
+  /** It crosses a network, where compressing pays. */
+  readonly distant: boolean;
   /**
    * Ends the connection and waits, within bounds, for the other side's end.
    * @returns what is worth saying of that end (a remote command's exit status), or null

@@ -75,7 +75,8 @@ async function logIn(stream: Duplex, input: LineInput, options: LoginOptions): P
     throw new TransportError('LoginFailed', 'the server wants a password: set doveadm_password', 75);
   }
   stream.write(printPlainLine(options.password));
-  if ((await sign()) !== '+') throw new TransportError('LoginFailed', 'login failed: the server does not accept doveadm_password', 75);
+  if ((await sign()) !== '+')
+    throw new TransportError('LoginFailed', 'login failed: the server does not accept doveadm_password', 75);
   return minor;
 }
 
@@ -100,6 +101,9 @@ async function readReply(input: LineInput, user: string): Promise<void> {
   const reply = parseReplyLine(line);
   if (reply === null) throw new ProtocolError('Garbage', 'the server’s answer to the command is not one of doveadm');
   if (reply.ok) return;
-  const why = reply.word === 'NOUSER' ? `User doesn't exist: ${user}` : `the server refused the session: ${reply.word === '' ? 'it knows no dsync-server' : reply.word}`;
+  const why =
+    reply.word === 'NOUSER'
+      ? `User doesn't exist: ${user}`
+      : `the server refused the session: ${reply.word === '' ? 'it knows no dsync-server' : reply.word}`;
   throw new TransportError(reply.word === '' ? 'Refused' : reply.word, why, reply.exit);
 }

@@ -9,15 +9,16 @@ import type { Connection } from './connection.ts';
 /** @param store the other side; closed with the connection */
 export function connectLocal(settings: Settings, store: MailStore, stallTimeoutMs: number, log: Log): Connection {
   const [ours, theirs] = createPipe();
-  let failure: unknown = null;
-  const served = serveSession(settings, store, theirs, { stallTimeoutMs, log }).then(
+  let failure: Error | null = null;
+  const served = serveSession(settings, store, theirs, { stallTimeoutMs, near: true, log }).then(
     () => undefined,
     (error: unknown) => {
-      failure = error;
+      failure = error instanceof Error ? error : new Error(String(error));
     },
   );
   return {
     carrier: ours,
+    distant: false,
     close: async () => {
       if (!ours.destroyed) ours.destroy();
       await served;

@@ -27,15 +27,23 @@ export async function openConnection(destination: Destination, context: OpenCont
       return await openLocal(destination.location, context);
     case 'command': {
       const { connectCommand } = await import('./command.ts');
-      return await connectCommand(destination.argv, { onLine });
+      return await connectCommand(destination.argv, { onLine, distant: false });
     }
     case 'remote': {
       const { connectCommand } = await import('./command.ts');
       const { remoteCommand } = await import('./remote.ts');
       const user = destination.user ?? request.user;
-      const argv = remoteCommand(settings.dsyncRemoteCommand, { user, login: destination.login, host: destination.host });
+      const argv = remoteCommand(settings.dsyncRemoteCommand, {
+        user,
+        login: destination.login,
+        host: destination.host,
+      });
       log.debug(`starting ${argv.join(' ')}`);
-      return await connectCommand(argv, { onLine, ...(destination.prefix ? { prefix: `${user}\n` } : {}) });
+      return await connectCommand(argv, {
+        onLine,
+        distant: true,
+        ...(destination.prefix ? { prefix: `${user}\n` } : {}),
+      });
     }
     case 'tcp':
     case 'tcps': {

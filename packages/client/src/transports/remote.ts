@@ -8,7 +8,10 @@ const VARIABLE = /%(?:\{[^{}]*\}|[a-z])/g;
  * so `-l%{login}` disappears without a login.
  * @throws {SettingsError} `BadValue` for an unknown variable
  */
-export function remoteCommand(template: string, values: { readonly user: string; readonly login: string; readonly host: string }): string[] {
+export function remoteCommand(
+  template: string,
+  values: { readonly user: string; readonly login: string; readonly host: string },
+): string[] {
   const known: VariableValues = { ...values, home: null };
   const argv: string[] = [];
   for (const word of template.split(' ')) {

@@ -26,7 +26,7 @@ export async function connectTcp(options: TcpOptions): Promise<Connection> {
   const socket = await connected(options);
   try {
     const carrier = await openSession(socket, options);
-    return { carrier, close: () => closeSocket(socket) };
+    return { carrier, distant: !isLoopback(socket.remoteAddress ?? ''), close: () => closeSocket(socket) };
   } catch (error) {
     socket.destroy();
     throw error;
@@ -43,8 +43,18 @@ function connected(options: TcpOptions): Promise<Socket | TLSSocket> {
       socket.destroy();
       reject(error);
     };
-    const timer = setTimeout(() => fail(new TransportError('ConnectTimeout', `connect(${where}) failed: no answer within ${options.timeoutMs / 1000} s`, 75)), options.timeoutMs);
-    socket.once('error', (cause) => fail(connectError(where, cause)));
+    const timer = setTimeout(
+      () =>
+        fail(
+          new TransportError(
+            'ConnectTimeout',
+            `connect(${where}) failed: no answer within ${options.timeoutMs / 1000} s`,
+            75,
+          ),
+        ),
+      options.timeoutMs,
+    );
+    socket.once('error', (cause: Error) => fail(connectError(where, cause)));
     socket.once(tls === null ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer);
       socket.removeAllListeners('error');
@@ -58,7 +68,9 @@ function connected(options: TcpOptions): Promise<Socket | TLSSocket> {
 
 function connectError(where: string, cause: Error): TransportError {
   const code = 'code' in cause ? String(cause.code) : 'Connect';
-  return new TransportError(code, `connect(${where}) failed: ${cause.message}`, code === 'ENOTFOUND' ? 68 : 75, { cause });
+  return new TransportError(code, `connect(${where}) failed: ${cause.message}`, code === 'ENOTFOUND' ? 68 : 75, {
+    cause,
+  });
 }
 
 /** The server's certificate must come from a known authority and carry its name; nothing below TLS 1.2 is spoken. */
@@ -69,7 +81,9 @@ function trust(tls: TlsSettings, host: string): ConnectionOptions {
     minVersion: tls.minVersion,
     ...(ca === undefined ? {} : { ca }),
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(tls.clientCert === undefined || tls.clientKey === undefined ? {} : { cert: tls.clientCert, key: tls.clientKey }),
+    ...(tls.clientCert === undefined || tls.clientKey === undefined
+      ? {}
+      : { cert: tls.clientCert, key: tls.clientKey }),
   };
 }
 
@@ -79,6 +93,10 @@ const SYSTEM_FILES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/
 function systemAuthorities(): string | undefined {
   const file = [process.env['SSL_CERT_FILE'], ...SYSTEM_FILES].find((name) => name !== undefined && existsSync(name));
   return file === undefined ? undefined : readFileSync(file, 'utf8');
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address);
 }
 
 function closeSocket(socket: Socket): Promise<null> {

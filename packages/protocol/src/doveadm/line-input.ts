@@ -24,7 +24,7 @@ export class LineInput {
   #bytes = 0;
   #wake: (() => void) | null = null;
   #end: ProtocolError | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #timer: NodeJS.Timeout | null = null;
 
   constructor(stream: Duplex, options: LineInputOptions) {
     this.#stream = stream;

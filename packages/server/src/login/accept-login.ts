@@ -29,6 +29,8 @@ export interface LoginRules {
   readonly startTls: SecureContext | null;
   /** The peer's address, or a word for a UNIX socket. */
   readonly address: string;
+  /** It is on this machine. */
+  readonly near: boolean;
   readonly failures: FailedLogins;
 }
 
@@ -38,6 +40,7 @@ export interface LoggedIn {
   readonly command: DoveadmCommand;
   /** Whether everything from us is in packets. */
   readonly multiplexed: boolean;
+  readonly near: boolean;
   /** What came after the command line. */
   readonly rest: Buffer;
 }
@@ -77,7 +80,7 @@ export async function acceptLogin(stream: Duplex, rules: LoginRules): Promise<Lo
       from.write('+\n');
     }
     const command = parseCommandLine(await input.line());
-    return { stream: from, command, multiplexed: minor >= 1, rest: input.release() };
+    return { stream: from, command, multiplexed: minor >= 1, near: rules.near, rest: input.release() };
   } catch (error) {
     input.release();
     throw error;

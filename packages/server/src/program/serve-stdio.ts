@@ -24,6 +24,8 @@ export async function serveStdio(settings: Settings, options: StdioOptions): Pro
   const carrier = joinStreams(process.stdin, process.stdout, { first: rest });
   await serveSession(settings, store, carrier, {
     stallTimeoutMs: options.stallTimeoutMs,
+    // The other end of stdin may be ssh: it is the client, who knows, that decides.
+    near: false,
     log,
     ...(rawlog === null ? {} : { rawlog }),
   });

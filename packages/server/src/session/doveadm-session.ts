@@ -51,7 +51,7 @@ export async function serveCommand(settings: Settings, login: LoggedIn, log: Log
       ...(multiplexed ? { header: (length: number): Buffer => packetHeader(MAIN_CHANNEL, length) } : {}),
     });
     stream.write(replyBytes(printReply(null), multiplexed));
-    await runLogged(settings, store, carrier, request, userLog);
+    await runLogged(settings, store, carrier, login, request, userLog);
   } catch (error) {
     const described = describeError(error);
     const user = login.command.user === '' ? log : log.of(login.command.user);
@@ -72,11 +72,12 @@ async function runLogged(
   settings: Settings,
   store: Awaited<ReturnType<typeof openMailOf>>,
   carrier: Parameters<typeof serveSession>[2],
+  login: LoggedIn,
   request: Request,
   log: Log,
 ): Promise<void> {
   try {
-    await serveSession(settings, store, carrier, { stallTimeoutMs: request.stallTimeoutMs, log });
+    await serveSession(settings, store, carrier, { stallTimeoutMs: request.stallTimeoutMs, near: login.near, log });
     log.info('session ended');
   } catch (error) {
     log.error(describeError(error).message);

@@ -12,6 +12,8 @@ import { openUserStore } from './open-user-store.ts';
 
 export interface SessionOptions {
   readonly stallTimeoutMs: number;
+  /** The peer is on this machine, so that compressing only costs. */
+  readonly near: boolean;
   readonly rawlog?: Rawlog;
   readonly log: Log;
 }
@@ -41,6 +43,7 @@ export async function serveSession(
   await using channel = await openChannel(carrier, {
     role: 'slave',
     handshake: slaveHandshake(hostname),
+    compress: !options.near,
     stallTimeoutMs: options.stallTimeoutMs,
     ...(options.rawlog === undefined ? {} : { rawlog: options.rawlog }),
   });

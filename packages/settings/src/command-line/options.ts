@@ -118,7 +118,7 @@ function takeShort(
   specs: readonly OptionSpec[],
   add: Add,
 ): 0 | 1 {
-  const letters = [...word.slice(1)];
+  const letters = Array.from(word.slice(1));
   for (const [index, letter] of letters.entries()) {
     const spec = specs.find((s) => s.short === letter);
     if (spec === undefined) throw new UsageError(`${command}: invalid option -- '${letter}'`);

@@ -65,7 +65,7 @@ const FILTERS: Readonly<Record<string, (value: string) => string>> = {
   domain: (v) => (v.includes('@') ? v.slice(v.indexOf('@') + 1) : ''),
   lower: (v) => v.toLowerCase(),
   upper: (v) => v.toUpperCase(),
-  reverse: (v) => [...v].toReversed().join(''),
+  reverse: (v) => Array.from(v).toReversed().join(''),
   md5: (v) => createHash('md5').update(v).digest('hex'),
   sha1: (v) => createHash('sha1').update(v).digest('hex'),
   sha256: (v) => createHash('sha256').update(v).digest('hex'),
@@ -76,7 +76,7 @@ const FILTERS: Readonly<Record<string, (value: string) => string>> = {
 const MODIFIERS: Readonly<Record<string, (value: string) => string>> = {
   L: (v) => v.toLowerCase(),
   U: (v) => v.toUpperCase(),
-  R: (v) => [...v].toReversed().join(''),
+  R: (v) => Array.from(v).toReversed().join(''),
   M: (v) => createHash('md5').update(v).digest('hex'),
   T: (v) => v.trim(),
   E: (v) => v.replace(/["'\\]/g, '\\$&'),
@@ -126,7 +126,7 @@ export function expandVariables(text: string, values: VariableValues, origin?: O
 /** `%2u`: at most two characters; `%1.2u`: two from the second; negative offsets count from the end. */
 function cut(value: string, first: string | undefined, second: string | undefined): string {
   if (first === undefined && second === undefined) return value;
-  const characters = [...value];
+  const characters = Array.from(value);
   const offset = second === undefined ? 0 : Number(first ?? 0);
   const width = Number(second ?? first);
   const from = offset < 0 ? Math.max(0, characters.length + offset) : offset;

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 
 import { SettingsError, type Origin } from '../errors.ts';
 import { logicalLines, unquote } from './lines.ts';
-import { Section } from './section.ts';
+import type { Section } from './section.ts';
 
 /** Included files within included files. */
 const MAX_DEPTH = 10;

@@ -45,7 +45,7 @@ const TYPES = { private: 'private', shared: 'other', public: 'other' } as const;
 function readNamespace(section: Section, used: Set<string>): NamespaceSettings {
   const read = new SettingReader([section], used);
   const separator = read.find('separator');
-  if (separator !== undefined && [...separator.value].length > 1) {
+  if (separator !== undefined && Array.from(separator.value).length > 1) {
     throw bad(separator, `separator must be one character, not ${JSON.stringify(separator.value)}`);
   }
   const prefix = read.find('prefix');
