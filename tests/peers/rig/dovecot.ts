@@ -20,6 +20,8 @@ export interface DovecotOptions {
   readonly separator?: '/' | '.';
   /** Further configuration lines in the version's own syntax. */
   readonly extra?: string;
+  /** Where the folder of a 2.3 is made, searchable by everybody; 2.4 lives in its chroot. Default `/tmp`. */
+  readonly parent?: string;
 }
 
 export interface Dovecot extends AsyncDisposable {
@@ -37,7 +39,10 @@ export interface Dovecot extends AsyncDisposable {
   doveadmCommand(args: readonly string[]): readonly string[];
   /** The whole log so far. */
   log(): Promise<string>;
+  /** Ends it and removes its folder. */
   stop(): Promise<void>;
+  /** Ends it; the folder stays, with the mail. */
+  leave(): Promise<void>;
 }
 
 /** No such account need exist: Dovecot takes numbers. */
@@ -76,7 +81,8 @@ const makeHomes = async (folder: string, users: readonly string[]): Promise<void
 export const startDovecot = async (options: DovecotOptions): Promise<Dovecot> => {
   const { version, users } = options;
   const outside = version === '2.3' ? '' : TRIXIE;
-  const folder = await mkdtemp(join(outside, '/tmp/dovecot-'));
+  const parent = version === '2.3' ? (options.parent ?? '/tmp') : join(TRIXIE, 'tmp');
+  const folder = await mkdtemp(join(parent, 'dovecot-'));
   // The mail user must be able to search every folder above the homes.
   await chmod(folder, 0o755);
   await makeHomes(folder, users);
@@ -96,8 +102,9 @@ export const startDovecot = async (options: DovecotOptions): Promise<Dovecot> =>
   const explain = async (): Promise<string> => `${Buffer.concat(complaints).toString('utf8')}${await log()}`;
   const doveadmCommand = (args: readonly string[]): readonly string[] =>
     wrap(version, ['doveadm', '-c', `${inside}/dovecot.conf`, ...args]);
+  const leave = (): Promise<void> => endProcess(child);
   const stop = async (): Promise<void> => {
-    await endProcess(child);
+    await leave();
     await rm(folder, { recursive: true, force: true });
   };
 
@@ -121,6 +128,7 @@ export const startDovecot = async (options: DovecotOptions): Promise<Dovecot> =>
     doveadmCommand,
     log,
     stop,
+    leave,
     [Symbol.asyncDispose]: stop,
   };
 };

@@ -1,0 +1,139 @@
+/**
+ * The programs that are compared. Each gets a source of its own (a copy, so that what one leaves behind helps no other)
+ * and a destination of its own.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type Dovecot, startDovecot } from '../tests/peers/rig/dovecot.ts';
+import { freePorts } from '../tests/peers/rig/ports.ts';
+import { endProcess, mustRun, untilAccepting } from '../tests/peers/rig/processes.ts';
+import { peakMemory } from './measure.ts';
+
+export interface Tool extends AsyncDisposable {
+  readonly name: string;
+  /** The Maildir that this tool reads. */
+  readonly source: string;
+  readonly destination: string;
+  /** What a user would type to bring the destination up to date. */
+  readonly command: readonly string[];
+  /** Peak memory in MB of the other process, where there is one of ours. */
+  readonly serverPeakMb: () => number;
+}
+
+const BIN = join(import.meta.dirname, '../node_modules/.bin');
+const nothingToEnd = (): Promise<void> => Promise.resolve();
+
+const copyTree = async (from: string, to: string): Promise<void> => {
+  await mustRun('mkdir', ['-p', to]);
+  await mustRun('cp', ['-a', `${from}/.`, to]);
+};
+
+const ours = (
+  name: string,
+  source: string,
+  destination: string,
+  target: string,
+): Omit<Tool, keyof AsyncDisposable> => ({
+  name,
+  source,
+  destination,
+  command: [
+    ...[join(BIN, 'dsync'), '-o', `mail_location=maildir:${source}`, '-o', 'doveadm_password=secret'],
+    ...['sync', '-u', 'u', target],
+  ],
+  serverPeakMb: () => 0,
+});
+
+export const oursLocal = async (folder: string, model: string): Promise<Tool> => {
+  const destination = join(folder, 'ours-local/destination');
+  const source = join(folder, 'ours-local/source');
+  await copyTree(model, source);
+  return {
+    ...ours('dsync, local', source, destination, `maildir:${destination}`),
+    [Symbol.asyncDispose]: nothingToEnd,
+  };
+};
+
+export const oursTcp = async (folder: string, model: string): Promise<Tool> => {
+  const destination = join(folder, 'ours-tcp/destination');
+  const source = join(folder, 'ours-tcp/source');
+  await copyTree(model, source);
+  const [port = 0] = await freePorts(1);
+  const settings = ['-o', `mail_location=maildir:${destination}`, '-o', 'doveadm_password=secret'];
+  const child: ChildProcess = spawn(join(BIN, 'dsync-server'), [...settings, '--listen', `tcp:127.0.0.1:${port}`], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  await untilAccepting(port, child, () => Promise.resolve('dsync-server did not start'));
+  return {
+    ...ours('dsync, tcp', source, destination, `tcp:127.0.0.1:${port}`),
+    serverPeakMb: () => peakMemory(child.pid ?? 0),
+    [Symbol.asyncDispose]: () => endProcess(child),
+  };
+};
+
+/** Whether real Dovecots can be started here. */
+export const canUseDovecot = (): boolean => existsSync('/usr/sbin/dovecot') && process.getuid?.() === 0;
+
+const withModel = async (dovecot: Dovecot, model: string): Promise<string> => {
+  const source = join(dovecot.home('u'), 'Maildir');
+  await copyTree(model, source);
+  await mustRun('chown', ['-R', `${dovecot.mailUid}:${dovecot.mailGid}`, source]);
+  // A server in use has its index files: they are made before the measurement.
+  await dovecot.doveadm(['index', '-u', 'u', '*']);
+  await dovecot.doveadm(['fetch', '-u', 'u', 'guid', 'ALL']);
+  return source;
+};
+
+export const doveadmTcp = async (folder: string, model: string): Promise<Tool> => {
+  const near = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
+  const far = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
+  return {
+    name: 'doveadm, tcp',
+    source: await withModel(near, model),
+    destination: join(far.home('u'), 'Maildir'),
+    command: near.doveadmCommand(['sync', '-u', 'u', `tcp:127.0.0.1:${far.doveadmPort}`]),
+    serverPeakMb: () => 0,
+    [Symbol.asyncDispose]: async () => {
+      await near.leave();
+      await far.leave();
+    },
+  };
+};
+
+export const doveadmLocal = async (folder: string, model: string): Promise<Tool> => {
+  const dovecot = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
+  const destination = join(dovecot.home('u'), 'Copy');
+  return {
+    name: 'doveadm, local',
+    source: await withModel(dovecot, model),
+    destination,
+    command: dovecot.doveadmCommand(['sync', '-u', 'u', `maildir:${destination}`]),
+    serverPeakMb: () => 0,
+    [Symbol.asyncDispose]: () => dovecot.leave(),
+  };
+};
+
+export const rsync = async (folder: string, model: string): Promise<Tool> => {
+  const source = join(folder, 'rsync/source');
+  const destination = join(folder, 'rsync/destination');
+  await copyTree(model, source);
+  return {
+    ...{ name: 'rsync -a --fsync', source, destination, serverPeakMb: () => 0 },
+    command: ['rsync', '-a', '--fsync', `${source}/`, destination],
+    [Symbol.asyncDispose]: nothingToEnd,
+  };
+};
+
+export const cp = async (folder: string, model: string): Promise<Tool> => {
+  const source = join(folder, 'cp/source');
+  const destination = join(folder, 'cp/destination');
+  await copyTree(model, source);
+  return {
+    ...{ name: 'cp -a && sync -f', source, destination, serverPeakMb: () => 0 },
+    command: ['sh', '-c', `cp -a '${source}' '${destination}' && sync -f '${destination}'`],
+    [Symbol.asyncDispose]: nothingToEnd,
+  };
+};
