@@ -23,8 +23,7 @@ export const ratioToDoveadm = (rows: readonly Row[], row: Row): number | undefin
 
 const cells = (rows: readonly Row[], row: Row): string[] => {
   const ratio = ratioToDoveadm(rows, row);
-  const memory = (value: number | undefined): string =>
-    value === undefined || value === 0 ? '' : `${value.toFixed(0)}`;
+  const memory = (value: number | undefined): string => (value === undefined || value === 0 ? '' : value.toFixed(0));
   return [
     row.case,
     row.tool,
