@@ -99,6 +99,11 @@ export class ModelMailbox {
     for (const [uid, mail] of this.mails) this.mails.set(uid, { ...mail, ...NO_ACTIONS, modseq: this.highestModseq });
   }
 
+  /** Until the first sync nobody asks for modseqs: every mail then counts with the mailbox's HIGHESTMODSEQ. */
+  beginTracking(): void {
+    for (const [uid, mail] of this.mails) this.mails.set(uid, { ...mail, modseq: this.highestModseq });
+  }
+
   /** What a Maildir does that lost its UID list. */
   renumberAll(uidValidity: number): void {
     const mails = [...this.mails.values()];
