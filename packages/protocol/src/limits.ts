@@ -30,8 +30,8 @@ export const MAX_NESTING = 4;
 /** One text, in UTF-8 bytes: the longest legitimate ones are attribute values and cache fields. */
 export const MAX_TEXT = 256 * 1024;
 
-/** Records of one message's own encoding must fit a frame with room for its header. */
-export const MAX_RECORD = 512 * 1024;
+/** One message without its body: must fit a frame with room to spare. About 40,000 remembered deletions. */
+export const MAX_RECORD = 900 * 1024;
 
 /** A single mailbox name part or GUID never comes near it; lists of parts, headers and keywords are bounded in elements. */
 export const MAX_LIST = 16_384;
@@ -42,8 +42,8 @@ export const MAX_PATH_PARTS = 256;
 /** One part of a mailbox name, in UTF-8 bytes. Stores have stricter limits of their own. */
 export const MAX_NAME_PART = 4096;
 
-/** Deletions remembered in one record: the log of a large user over years, 20 bytes each in a frame. */
-export const MAX_TIMED_HASHES = 24_000;
+/** Deletions in one list: the log of a large user over years, 22 bytes each in a frame. */
+export const MAX_TIMED_HASHES = 40_000;
 
 /** One line of the preamble: the longest of any Dovecot has 500 bytes. */
 export const MAX_PREAMBLE_LINE = 8 * 1024;
@@ -66,8 +66,8 @@ export const MAX_WINDOW = 64;
 /** Mailboxes that were opened and not yet brought to their end; a skipped one has no end and stays counted. */
 export const MAX_MAILBOXES = 200_000;
 
-/** What one conversation may have under way unread: its credit. Allows 2 MiB per round trip for one mailbox. */
-export const CREDIT = 2 * 1024 * 1024;
+/** What one conversation may have under way unread: its credit. Allows 1 MiB per round trip for one mailbox. */
+export const CREDIT = 1024 * 1024;
 
 /** Accounted for each frame besides its payload, so that many tiny frames have a cost too. */
 export const FRAME_COST = 64;

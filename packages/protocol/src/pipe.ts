@@ -3,7 +3,8 @@ import { Duplex } from 'node:stream';
 /** Bytes that one end may write ahead of the other's reading. */
 const AHEAD = 256 * 1024;
 
-class PipeEnd extends Duplex {
+/** One end of a pipe made by `createPipe`. */
+export class PipeEnd extends Duplex {
   #other: PipeEnd | undefined;
   #resume: (() => void) | undefined;
 

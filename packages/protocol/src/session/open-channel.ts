@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { Channel, Conversation, Peer } from '../channel.ts';
@@ -6,6 +7,7 @@ import { COMPRESSION, NATIVE } from '../dialects/native/native-session.ts';
 import { ProtocolError } from '../errors.ts';
 import { PreambleReader, printPreamble, type Preamble } from '../handshake/preamble.ts';
 import { DEFAULT_WINDOW, MAX_WINDOW } from '../limits.ts';
+import { PipeEnd } from '../pipe.ts';
 import type { MessageOf } from '../table.ts';
 import { Wire, type Rawlog } from './wire.ts';
 
@@ -17,7 +19,7 @@ export interface ChannelOptions {
   readonly dialect?: 'auto' | 'native' | 'dovecot';
   /** Named features to offer besides those of the protocol itself. */
   readonly features?: readonly string[];
-  /** Offer compressed frames; pays on networks slower than about 50 MB/s. Default true. */
+  /** Offer compressed frames. By default on every carrier but a pipe or a socket of this machine, where it would only cost. */
   readonly compress?: boolean;
   /** Milliseconds of silence, while something is awaited, until the session fails with `Stalled`; 0 or absent: never. */
   readonly stallTimeoutMs?: number;
@@ -39,7 +41,7 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
   const native = (options.dialect ?? 'auto') !== 'dovecot';
   const offered = [
     `window=${window}`,
-    ...(options.compress === false ? [] : [COMPRESSION]),
+    ...((options.compress ?? !isLocal(carrier)) ? [COMPRESSION] : []),
     ...(options.features ?? []),
   ];
   const opening = printPreamble(native ? offered : null);
@@ -76,6 +78,14 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
     void wire.close();
     throw error;
   }
+}
+
+/** True for an in-process pipe, a unix socket and a socket to the loopback interface. */
+function isLocal(carrier: Duplex): boolean {
+  if (carrier instanceof PipeEnd) return true;
+  if (!(carrier instanceof Socket)) return false;
+  const address = carrier.remoteAddress;
+  return address === undefined || address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
 }
 
 function readPreamble(wire: Wire): Promise<{ readonly preamble: Preamble; readonly rest: Buffer }> {

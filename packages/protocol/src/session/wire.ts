@@ -180,11 +180,11 @@ export class Wire {
         resolve();
       };
       const timer = setTimeout(destroy, LINGER_MS);
-      timer.unref();
       carrier.once('close', destroy);
       carrier.once('end', () => (carrier.writableFinished ? destroy() : undefined));
       carrier.resume();
       carrier.end(() => {
+        timer.unref();
         resolve();
         if (carrier.readableEnded) destroy();
       });

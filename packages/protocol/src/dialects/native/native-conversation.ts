@@ -7,7 +7,10 @@ import { creditFrame } from './wire-format.ts';
 
 /** What a conversation needs of its session. */
 export interface Owner {
+  /** Why nothing can be received any more, not even what has come. */
   readonly failure: ProtocolError | null;
+  /** Why nothing can be sent any more. */
+  readonly closed: ProtocolError | null;
   readonly full: boolean;
   fail(error: unknown): ProtocolError;
   /** The next free number, taken as the first frame goes out: so the peer sees them ascend without a gap. */
@@ -106,6 +109,10 @@ export class NativeConversation implements Conversation, Sending, Receiving {
 
   get failure(): ProtocolError | null {
     return this.#owner.failure;
+  }
+
+  get closed(): ProtocolError | null {
+    return this.#owner.closed;
   }
 
   get full(): boolean {

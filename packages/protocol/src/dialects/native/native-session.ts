@@ -29,6 +29,8 @@ class NativeSession implements DialectSession, WireSink, Owner {
   readonly #packer: Packer | null;
   readonly #decoder = new FrameDecoder();
   readonly #conversations = new Map<number, NativeConversation>();
+  /** Ours that have sent nothing yet. */
+  readonly #unnumbered = new Set<NativeConversation>();
   readonly #dirty = new Set<Outbox>();
   #opened = 0;
   #failure: ProtocolError | null = null;
@@ -51,11 +53,15 @@ class NativeSession implements DialectSession, WireSink, Owner {
 
   openMailbox(): Conversation {
     if (this.#context.role !== 'master') throw new ProtocolError('Unexpected', 'only the master opens mailboxes');
-    return new NativeConversation(this, -1);
+    const conversation = new NativeConversation(this, -1);
+    const over = this.#failure ?? this.#end;
+    if (over === null) this.#unnumbered.add(conversation);
+    else conversation.inbox.end(over);
+    return conversation;
   }
 
   async endMailboxes(): Promise<void> {
-    if (this.#failure !== null) throw this.#failure;
+    if (this.closed !== null) throw this.closed;
     this.seal();
     this.write(newFrame(FRAME.endMailboxes, 0));
     await this.room();
@@ -74,9 +80,10 @@ class NativeSession implements DialectSession, WireSink, Owner {
   }
 
   async flush(): Promise<void> {
-    if (this.#failure !== null) throw this.#failure;
+    if (this.closed !== null) throw this.closed;
     this.seal();
-    await Promise.all([...this.#conversations.values()].map((c) => c.outbox.drained()));
+    // Frames that wait for credit go out by themselves; to wait for them here would tie all conversations to the slowest.
+    await this.room();
   }
 
   farewell(reason: string): Buffer {
@@ -92,6 +99,10 @@ class NativeSession implements DialectSession, WireSink, Owner {
 
   get failure(): ProtocolError | null {
     return this.#failure;
+  }
+
+  get closed(): ProtocolError | null {
+    return this.#failure ?? this.#end;
   }
 
   get full(): boolean {
@@ -112,8 +123,8 @@ class NativeSession implements DialectSession, WireSink, Owner {
     if (this.#conversations.size > MAX_MAILBOXES)
       throw new ProtocolError('LimitExceeded', 'too many mailboxes under way');
     const number = ++this.#opened;
+    this.#unnumbered.delete(conversation);
     this.#conversations.set(number, conversation);
-    if (this.#end !== null) conversation.inbox.end(this.#end);
     return number;
   }
 
@@ -155,7 +166,7 @@ class NativeSession implements DialectSession, WireSink, Owner {
   seal(): void {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
-    if (this.#failure !== null) return;
+    if (this.closed !== null) return;
     try {
       for (const outbox of dirty) outbox.seal();
     } catch (error) {
@@ -180,7 +191,7 @@ class NativeSession implements DialectSession, WireSink, Owner {
   ended(error: ProtocolError): void {
     if (this.#end !== null || this.#failure !== null) return;
     this.#end = error;
-    for (const c of this.#conversations.values()) {
+    for (const c of [...this.#conversations.values(), ...this.#unnumbered]) {
       c.inbox.end(error);
       c.outbox.fail(error);
     }
@@ -191,7 +202,7 @@ class NativeSession implements DialectSession, WireSink, Owner {
   failed(error: ProtocolError): void {
     if (this.#failure !== null) return;
     this.#failure = error;
-    for (const c of this.#conversations.values()) {
+    for (const c of [...this.#conversations.values(), ...this.#unnumbered]) {
       c.inbox.fail(error);
       c.outbox.fail(error);
     }

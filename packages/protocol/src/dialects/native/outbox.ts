@@ -12,7 +12,7 @@ import { FRAME_HEADER } from '../../framing/frames.ts';
 /** What an outbox needs of its session. */
 export interface Sending {
   /** Why nothing can be sent any more. */
-  readonly failure: ProtocolError | null;
+  readonly closed: ProtocolError | null;
   /** The conversation's number on the wire; asked for as its frames go out. */
   number(): number;
   write(frame: Buffer): void;
@@ -50,7 +50,7 @@ export class Outbox {
 
   send(message: Message, body: Body | undefined): Promise<void> {
     if (this.#turn !== null) return this.#inTurn(() => this.#send(message, body));
-    const failure = this.#port.failure ?? this.#broken;
+    const failure = this.#port.closed ?? this.#broken;
     if (failure !== null) return Promise.reject(failure);
     if (body !== undefined && !(body instanceof Uint8Array && body.length <= INLINE_BODY))
       return this.#inTurn(() => this.#stream(message, body));
@@ -63,7 +63,7 @@ export class Outbox {
   }
 
   async #send(message: Message, body: Body | undefined): Promise<void> {
-    const failure = this.#port.failure ?? this.#broken;
+    const failure = this.#port.closed ?? this.#broken;
     if (failure !== null) throw failure;
     if (body !== undefined && !(body instanceof Uint8Array && body.length <= INLINE_BODY))
       return this.#stream(message, body);
@@ -90,10 +90,9 @@ export class Outbox {
       throw new ProtocolError('BadValue', `${message.kind}: a body goes with stream, and only with it`);
     }
     const { record, size } = toRecord(message, note);
-    if (size > MAX_RECORD)
-      throw new ProtocolError('LimitExceeded', `${message.kind} of about ${size} bytes, at most ${MAX_RECORD} allowed`);
+    // The estimate counts characters; one takes three bytes at most.
+    if (size > MAX_RECORD / 3) checkSize(message.kind, record);
     const whole = size + (body?.length ?? 0);
-    // The estimate may be three times too low for text that is not ASCII.
     if (this.#records.length > 0 && this.#size + whole > BATCH_BYTES * 2) this.seal();
     if (this.#records.length === 0) this.#port.dirty(this);
     this.#records.push(record);
@@ -162,7 +161,7 @@ export class Outbox {
   }
 
   async #waitForRoom(): Promise<void> {
-    const failure = this.#port.failure;
+    const failure = this.#port.closed;
     if (failure !== null) throw failure;
     if (this.#waiting.length > 0) {
       await this.#port.awaiting(new Promise<void>((resolve, reject) => this.#wakers.push({ resolve, reject })));
@@ -170,20 +169,15 @@ export class Outbox {
     await this.#port.room();
   }
 
-  /** Everything sealed so far is with the carrier, and the carrier has room. */
-  drained(): Promise<void> {
-    return this.#room();
-  }
-
-  /** The same, with what was gathered meanwhile. */
+  /** Resolves when everything sent so far is with the carrier. */
   async drainedAll(): Promise<void> {
     if (this.#turn !== null) await this.#turn;
-    if (this.#port.failure === null) this.seal();
+    if (this.#port.closed === null) this.seal();
     await this.#room();
   }
 
   async #stream(message: Message, body: Body): Promise<void> {
-    const failure = this.#port.failure ?? this.#broken;
+    const failure = this.#port.closed ?? this.#broken;
     if (failure !== null) throw failure;
     const source = chunksOf(body);
     const head: Uint8Array[] = [];
@@ -239,6 +233,12 @@ export class Outbox {
     this.#wakers = [];
     for (const w of wakers) w.reject(error);
   }
+}
+
+function checkSize(kind: string, record: readonly Packed[]): void {
+  const { length } = packRecords([record]);
+  if (length > MAX_RECORD)
+    throw new ProtocolError('LimitExceeded', `${kind} of ${length} bytes, at most ${MAX_RECORD} allowed`);
 }
 
 /** A body in pieces of at most `BODY_CHUNK`, none empty. */
