@@ -16,7 +16,7 @@ export interface MailboxMemory {
 
 /** The mailbox as the journal remembers it; null if it does not. */
 export function memoryOf(journal: Journal, guid: MailboxGuid): MailboxMemory | null {
-  const head = journal.heads().get(guid);
+  const head = journal.head(guid);
   if (head === undefined) return null;
   return {
     head,

@@ -78,6 +78,7 @@ export interface JournalName {
 export interface Journal extends AsyncDisposable {
   /** Every head, by GUID. */
   heads(): ReadonlyMap<MailboxGuid, JournalHead>;
+  head(guid: MailboxGuid): JournalHead | undefined;
   /** Mails in ascending UID order. */
   mails(guid: MailboxGuid): readonly JournalMail[];
   mail(guid: MailboxGuid, uid: number): JournalMail | undefined;

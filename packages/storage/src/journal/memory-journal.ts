@@ -62,6 +62,10 @@ class InMemory implements MemoryJournal {
     return new Map(this.#heads);
   }
 
+  head(guid: MailboxGuid): JournalHead | undefined {
+    return this.#heads.get(guid);
+  }
+
   mails(guid: MailboxGuid): readonly JournalMail[] {
     return [...(this.#rows.get(guid)?.mails.values() ?? [])].toSorted((a, b) => a.uid - b.uid);
   }

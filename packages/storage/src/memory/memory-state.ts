@@ -89,7 +89,7 @@ export class MemoryState {
 
   /** Notes what was done to a mailbox since the last look. */
   look(box: Box): void {
-    const head = this.journal.heads().get(box.guid);
+    const head = this.journal.head(box.guid);
     const mails = [...box.mails]
       .map(([uid, mail]) => ({ uid, guid: mail.guid, flags: mail.flags, keywords: mail.keywords, name: '' }))
       .toSorted((a, b) => a.uid - b.uid);

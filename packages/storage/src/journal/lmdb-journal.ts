@@ -1,0 +1,280 @@
+/**
+ * The journal in a file of its own, kept by lmdb: one file and its `-lock` file, for any number of processes of one
+ * machine at a time. Not for network file systems, where lmdb's locks do not hold.
+ */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import type { MailboxGuid, Modseq } from '@dsync/protocol';
+import type { RootDatabase } from 'lmdb';
+
+import { StoreError } from '../errors.ts';
+import * as rows from './journal-rows.ts';
+import { ROW, type Row, type RowKind } from './journal-rows.ts';
+import type { Journal, JournalAttribute, JournalExpunge, JournalHead, JournalMail, JournalName, JournalStep } from './journal.ts';
+import { lmdbDefect } from './lmdb-header.ts';
+import { isBlankName } from './memory-journal.ts';
+import { RowError } from './row-bytes.ts';
+
+export interface JournalOptions {
+  /** `on`: what `write` has written is on the disk when it resolves. `off`: for throw-away copies. */
+  readonly fsync: 'on' | 'off';
+}
+
+type Database = RootDatabase<Buffer, Buffer>;
+/** What one write does, all or nothing, inside a transaction. */
+type Work = (db: Database) => void;
+
+/**
+ * Opens the journal, or makes an empty one if the file is absent or empty.
+ * @throws {StoreError} `Corrupt` if the file is no journal, is damaged, or is of another version: deleting it costs one
+ * full comparison; `Permission`, `DiskFull`, …
+ */
+export async function openLmdbJournal(file: string, options: JournalOptions): Promise<Journal> {
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    const defect = await lmdbDefect(file);
+    if (defect !== null) throw corrupt(file, defect);
+    // Loading lmdb takes some 20 ms, which a run that needs no journal should not pay.
+    const { open } = await import('lmdb');
+    const db = open<Buffer, Buffer>(file, {
+      noSubdir: true,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      cache: false,
+      maxDbs: 1,
+      // Commits flush before they return; lmdb's other way lets a file opened by it not be opened without sync.
+      overlappingSync: false,
+      noSync: options.fsync === 'off',
+    });
+    const journal = new LmdbJournal(file, db);
+    try {
+      journal.checkFormat();
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+    return journal;
+  } catch (error) {
+    throw failure(error, file);
+  }
+}
+
+class LmdbJournal implements Journal {
+  readonly #file: string;
+  readonly #db: Database;
+  #queue: { readonly work: Work; readonly resolve: () => void; readonly reject: (reason: unknown) => void }[] = [];
+  #closed = false;
+
+  constructor(file: string, db: Database) {
+    this.#file = file;
+    this.#db = db;
+  }
+
+  /** @throws {StoreError} `Corrupt` */
+  checkFormat(): void {
+    const { key, value } = rows.formatRow();
+    const found = this.#db.get(key);
+    if (found?.equals(value) === true) return;
+    if (found !== undefined) throw corrupt(this.#file, `made by another version: ${JSON.stringify(found.toString('latin1', 0, 40))}`);
+    this.#db.transactionSync(() => {
+      if (this.#db.get(key) !== undefined) return;
+      if (this.#db.getKeysCount({ limit: 1 }) > 0) throw corrupt(this.#file, 'without a version');
+      this.#db.putSync(key, value);
+    });
+  }
+
+  heads(): ReadonlyMap<MailboxGuid, JournalHead> {
+    return new Map(this.#all(Buffer.from([ROW.head]), rows.parseHead).map((head) => [head.guid, head]));
+  }
+
+  head(guid: MailboxGuid): JournalHead | undefined {
+    return this.#one(rows.guidKey(ROW.head, guid), rows.parseHead);
+  }
+
+  mails(guid: MailboxGuid): readonly JournalMail[] {
+    return this.#all(rows.guidKey(ROW.mail, guid), rows.parseMail);
+  }
+
+  mail(guid: MailboxGuid, uid: number): JournalMail | undefined {
+    return this.#one(rows.guidKey(ROW.mail, guid, uid), rows.parseMail);
+  }
+
+  expunges(guid: MailboxGuid, since: Modseq): readonly JournalExpunge[] {
+    return this.#all(rows.guidKey(ROW.expunge, guid), rows.parseExpunge).filter(({ modseq }) => modseq > since);
+  }
+
+  attributes(guid: MailboxGuid): readonly JournalAttribute[] {
+    return this.#all(rows.guidKey(ROW.attribute, guid), rows.parseAttribute);
+  }
+
+  write(steps: readonly JournalStep[]): Promise<void> {
+    const works = steps.map(stepWork);
+    return this.#write((db) => works.forEach((work) => work(db)));
+  }
+
+  names(): readonly JournalName[] {
+    return this.#all(Buffer.from([ROW.name]), rows.parseName);
+  }
+
+  writeNames(names: readonly JournalName[]): Promise<void> {
+    const put = names.map((name) => (isBlankName(name) ? { key: rows.nameKey(name.path), value: null } : rows.nameRow(name)));
+    return this.#write((db) => {
+      for (const { key, value } of put) {
+        if (value === null) db.removeSync(key);
+        else db.putSync(key, value);
+      }
+    });
+  }
+
+  deletedMailboxes(): ReadonlyMap<MailboxGuid, number> {
+    return new Map(this.#all(Buffer.from([ROW.deleted]), rows.parseDeleted));
+  }
+
+  dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void> {
+    return this.#write((db) => {
+      for (const kind of OF_A_MAILBOX) removeAll(db, rows.guidKey(kind, guid));
+      if (deletedAt === null) return;
+      const { key, value } = rows.deletedRow(guid, deletedAt);
+      db.putSync(key, value);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#flush();
+    this.#closed = true;
+    await this.#db.close();
+  }
+
+  /** Writes that are asked for together share one transaction and one flush of the disk. */
+  #write(work: Work): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new StoreError('Temporary', `journal ${this.#file} is closed`));
+      this.#queue.push({ work, resolve, reject });
+      if (this.#queue.length === 1) setImmediate(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    if (queue.length === 0 || this.#closed) return;
+    try {
+      this.#db.transactionSync(() => {
+        for (const { work } of queue) work(this.#db);
+      });
+    } catch (error) {
+      for (const { reject } of queue) reject(failure(error, this.#file));
+      return;
+    }
+    for (const { resolve } of queue) resolve();
+  }
+
+  #one<T>(key: Buffer, parse: (row: Row) => T): T | undefined {
+    return this.#read(() => {
+      const value = this.#db.get(key);
+      return value === undefined ? undefined : parse({ key, value });
+    });
+  }
+
+  #all<T>(prefix: Buffer, parse: (row: Row) => T): T[] {
+    return this.#read(() => {
+      const found: T[] = [];
+      for (const row of this.#db.getRange({ start: prefix, end: rows.keyBehind(prefix) })) found.push(parse(row));
+      return found;
+    });
+  }
+
+  #read<T>(read: () => T): T {
+    if (this.#closed) throw new StoreError('Temporary', `journal ${this.#file} is closed`);
+    try {
+      return read();
+    } catch (error) {
+      throw failure(error, this.#file);
+    }
+  }
+}
+
+const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mail, ROW.expunge, ROW.attribute];
+
+/** Everything is encoded before the transaction begins, which keeps other writers waiting. */
+function stepWork(step: JournalStep): Work {
+  const { guid } = step.head;
+  const removed = [...(step.remove ?? [])].map((uid) => rows.guidKey(ROW.mail, guid, uid));
+  const expunged = [...(step.expunged ?? [])].map((expunge) => rows.expungeRow(guid, expunge));
+  const mails = [...(step.put ?? [])];
+  const put = mails.map((mail) => rows.mailRow(guid, mail));
+  const unexpunged = mails.map((mail) => rows.guidKey(ROW.expunge, guid, mail.uid));
+  const others = [...(step.attributes ?? [])].map((attribute) => rows.attributeRow(guid, attribute));
+  others.push(rows.headRow(step.head));
+  return (db) => {
+    if (step.formerGuid !== undefined && step.formerGuid !== guid) moveAll(db, step.formerGuid, guid);
+    if (step.reset === true) for (const kind of [ROW.mail, ROW.expunge]) removeAll(db, rows.guidKey(kind, guid));
+    for (const key of removed) db.removeSync(key);
+    for (const { key, value } of expunged) db.putSync(key, value);
+    for (const { key, value } of put) db.putSync(key, value);
+    if (put.length > 0 && hasAny(db, rows.guidKey(ROW.expunge, guid))) for (const key of unexpunged) db.removeSync(key);
+    for (const { key, value } of others) db.putSync(key, value);
+    db.removeSync(rows.guidKey(ROW.deleted, guid));
+  };
+}
+
+function moveAll(db: Database, from: MailboxGuid, to: MailboxGuid): void {
+  for (const kind of OF_A_MAILBOX) {
+    const prefix = rows.guidKey(kind, from);
+    const target = rows.guidKey(kind, to);
+    removeAll(db, target);
+    const found = [...db.getRange({ start: prefix, end: rows.keyBehind(prefix) })];
+    for (const { key, value } of found) {
+      db.putSync(Buffer.concat([target, key.subarray(target.length)]), value);
+      db.removeSync(key);
+    }
+  }
+}
+
+function removeAll(db: Database, prefix: Buffer): void {
+  for (const key of [...db.getKeys({ start: prefix, end: rows.keyBehind(prefix) })]) db.removeSync(key);
+}
+
+function hasAny(db: Database, prefix: Buffer): boolean {
+  return db.getKeysCount({ start: prefix, end: rows.keyBehind(prefix), limit: 1 }) > 0;
+}
+
+function corrupt(file: string, why: string, cause?: unknown): StoreError {
+  return new StoreError('Corrupt', `journal ${file} is damaged (${why}); without it the next run compares everything`, { cause });
+}
+
+function failure(error: unknown, file: string): StoreError {
+  if (error instanceof StoreError) return error;
+  if (error instanceof RowError) return corrupt(file, 'an entry cannot be read', error);
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  // lmdb's own codes run from -30799 upward, a system call's are its errno.
+  const own = LMDB_DAMAGE.get(Number(code));
+  if (own !== undefined) return corrupt(file, own, error);
+  const errno = typeof code === 'number' ? ERRNO.get(code) : undefined;
+  if (errno !== undefined) return StoreError.from(Object.assign(new Error(message(error)), { code: errno }), `journal ${file}`);
+  return StoreError.from(error, `journal ${file}`);
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const LMDB_DAMAGE: ReadonlyMap<number, string> = new Map([
+  [-30797, 'a page is missing'],
+  [-30796, 'a page cannot be read'],
+  [-30795, 'its pages contradict each other'],
+  [-30794, 'another version of the file format'],
+  [-30793, 'not a journal'],
+]);
+
+const ERRNO: ReadonlyMap<number, string> = new Map([
+  [1, 'EPERM'],
+  [2, 'ENOENT'],
+  [13, 'EACCES'],
+  [20, 'ENOTDIR'],
+  [28, 'ENOSPC'],
+  [30, 'EROFS'],
+  [122, 'EDQUOT'],
+]);
