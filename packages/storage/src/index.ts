@@ -19,3 +19,4 @@ export type { MemoryStoreOptions } from './memory/memory-state.ts';
 export type { Delivery, InitialMailbox, MemoryUser } from './memory/memory-user.ts';
 export { openNamespacedStore, type Namespace } from './namespaces/namespaced-store.ts';
 export { visibleNamespaces, type NamespaceFacts } from './namespaces/selection.ts';
+export { openMaildirStore, type MaildirStoreOptions } from './maildir/open-maildir-store.ts';

@@ -90,7 +90,7 @@ export class BaseClock {
   readonly #now: () => number;
   #last = 0;
 
-  /** @param now milliseconds since 1970 */
+  /** @param now Unix seconds, with fraction */
   constructor(host: string, now: () => number) {
     // The two characters that a name cannot hold are written as other Maildir writers do.
     this.host = host.replaceAll('/', '\\057').replaceAll(':', '\\072').replace(/[^\u0021-\u007e]|,/g, '_').slice(0, 40) || 'localhost';
@@ -98,7 +98,7 @@ export class BaseClock {
   }
 
   next(): { readonly seconds: number; readonly microseconds: number } {
-    const time = Math.max(Math.floor(this.#now() * 1000), this.#last + 1);
+    const time = Math.max(Math.floor(this.#now() * 1e6), this.#last + 1);
     this.#last = time;
     return { seconds: Math.floor(time / 1e6), microseconds: time % 1e6 };
   }

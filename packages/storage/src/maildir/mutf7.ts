@@ -5,6 +5,7 @@
 
 // eslint-disable-next-line no-control-regex
 const SHIFTED = /[^\u0020-\u007e]+/g;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** The text must not hold lone surrogates (they have no spelling). */
 export function encodeMutf7(text: string): string {
@@ -16,7 +17,7 @@ export function decodeMutf7(text: string): string | null {
   // eslint-disable-next-line no-control-regex
   if (/[^\u0020-\u007e]/.test(text)) return null;
   const decoded = text.replace(/&([^-]*)-/g, (_, run: string) => (run === '' ? '&' : unBase64(run)));
-  return decoded.isWellFormed() && encodeMutf7(decoded) === text ? decoded : null;
+  return !LONE_SURROGATE.test(decoded) && encodeMutf7(decoded) === text ? decoded : null;
 }
 
 function base64(run: string): string {

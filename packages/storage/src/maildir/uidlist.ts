@@ -34,7 +34,7 @@ export interface UidlistHeader {
 export interface Uidlist extends UidlistHeader {
   /** Rising UIDs, each base name once. */
   readonly records: readonly UidlistRecord[];
-  /** Whether a base name stood in it twice (the later record wins), so that it should be written anew. */
+  /** A base name stood in it twice (the later record wins), or its last line is unfinished: nothing can be appended. */
   readonly untidy: boolean;
 }
 
@@ -44,7 +44,8 @@ export interface Uidlist extends UidlistHeader {
  */
 export function parseUidlist(text: string, file: string): Uidlist {
   const lines = text.split('\n');
-  if (lines.pop() !== '' && lines.length === 0) throw corrupt(file, 1, 'no header');
+  const unfinished = lines.pop() !== '';
+  if (lines.length === 0) throw corrupt(file, 1, 'no header');
   const header = parseHeader(lines[0] ?? '', file);
   const parse = header.version === 3 ? parseRecord : parseRecord1;
   const records: UidlistRecord[] = [];
@@ -58,7 +59,7 @@ export function parseUidlist(text: string, file: string): Uidlist {
     records.push(record);
   }
   const unique = dropRepeated(records);
-  return { ...header, records: unique, untidy: unique.length < records.length };
+  return { ...header, records: unique, untidy: unfinished || unique.length < records.length };
 }
 
 /** Only the header of a uidlist whose beginning is `text`. @throws {StoreError} `Corrupt` */

@@ -1,0 +1,303 @@
+/**
+ * A mailbox of the store as this process knows it, and the look by which it learns what others did to it.
+ *
+ * A look costs five stats if nothing changed. Otherwise the folder is listed, mails that nobody has numbered get UIDs
+ * under Dovecot's lock and in Dovecot's order, and the journal notes the difference.
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { isMailGuid, mailboxGuid, MAX_UID, uid as checkedUid, type MailboxGuid, type MailboxPath, type MailGuid } from '@dsync/protocol';
+
+import { StoreError } from '../errors.ts';
+import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
+import type { JournalHead, JournalMail } from '../journal/journal.ts';
+import { observe, type ObservedMail } from '../journal/observe.ts';
+import { flush, headOf, type Context } from './context.ts';
+import { takeDotlock } from './dotlock.ts';
+import { compareArrival, parseFileName } from './file-name.ts';
+import { Folder, isSettled, nowNs, type FoundMail, type Stamp } from './folder.ts';
+import { keywordsOf, type KeywordLetters } from './keywords-file.ts';
+import { isInbox } from './layout.ts';
+import { Mutex } from './mutex.ts';
+import { hasAbandoned, recover } from './temporary.ts';
+import { printUidlist, type Uidlist, type UidlistRecord } from './uidlist.ts';
+import { nextUidValidity } from './uidvalidity.ts';
+
+const LOCK_TIMEOUT_MS = 122_000;
+/** How often a folder that others are busy in is listed again to be sure that a mail is gone. */
+const MAX_LISTINGS = 40;
+const RELIST_MS = 15;
+
+/** Everything read at one look. */
+export interface View {
+  readonly stamp: Stamp;
+  readonly uidlist: Uidlist & { readonly guid: MailboxGuid };
+  readonly letters: KeywordLetters;
+  readonly files: ReadonlyMap<string, FoundMail>;
+}
+
+export class Box {
+  readonly context: Context;
+  readonly path: MailboxPath;
+  readonly folder: Folder;
+  /** Serialises looks and commits of this process. */
+  readonly mutex = new Mutex();
+  /** As last read from or written to the journal. */
+  head: JournalHead | null = null;
+  /** Of the last look in this process, for a commit to see whether anything happened since. */
+  #view: View | null = null;
+
+  constructor(context: Context, path: MailboxPath) {
+    this.context = context;
+    this.path = path;
+    this.folder = new Folder(context.layout.places(path));
+  }
+
+  get print(): string {
+    return `mailbox ${this.context.layout.print(this.path)}`;
+  }
+
+  get guid(): MailboxGuid {
+    if (this.head === null) throw new StoreError('NotFound', `${this.print} was never looked at`);
+    return this.head.guid;
+  }
+
+  /** @throws {StoreError} `Locked` after two minutes */
+  lockUidlist(): Promise<AsyncDisposable> {
+    const { uid, gid } = this.folder.ownership();
+    const guards = this.folder.uidlistFile;
+    return takeDotlock(`${guards}.lock`, { host: this.context.host, timeoutMs: LOCK_TIMEOUT_MS, what: this.print, guards, uid, gid });
+  }
+
+  /** What is remembered, to be asked piece by piece; after `look`. */
+  memory(): MailboxMemory {
+    const memory = memoryOf(this.context.journal, this.guid);
+    if (memory === null) throw new StoreError('Temporary', `${this.print} is missing in the journal`);
+    return memory;
+  }
+
+  /**
+   * Notes what others did since the last look; the caller holds the mutex.
+   * @throws {StoreError} `NotFound` when the folder is gone; `Corrupt`, `Permission`, …
+   */
+  async look(): Promise<JournalHead> {
+    const stamp = this.folder.stamp();
+    if (this.head !== null && this.head.fingerprint === stamp.text && samePath(this.head.path, this.path)) return this.head;
+    const view = this.#read(stamp);
+    if (isComplete(view) && !hasAbandoned(this.folder, this.context.host)) return this.#note(view);
+    await using _lock = await this.lockUidlist();
+    return this.lookLocked();
+  }
+
+  /** The same for one who holds the uidlist's lock. */
+  async lookLocked(): Promise<JournalHead> {
+    let view = this.#read(this.folder.stamp());
+    if (this.#recover(view)) view = this.#read(this.folder.stamp());
+    if (!isComplete(view)) {
+      this.#number(view);
+      await flush(this.context, [this.folder.uidlistFile, this.folder.places.control]);
+      view = this.#read(this.folder.stamp());
+    }
+    if (!isComplete(view)) throw new StoreError('Temporary', `${this.print} changes faster than it can be read`);
+    return this.#note(view);
+  }
+
+  /** Everything as it is now, the journal brought up to it; for one who holds mutex and lock. Nothing is read again if nothing changed. */
+  async viewLocked(): Promise<View> {
+    const view = this.#view;
+    if (view !== null && view.stamp.contents === this.folder.stamp().contents && isSettled(view.stamp, nowNs())) return view;
+    await this.lookLocked();
+    if (this.#view === null) throw new StoreError('Temporary', `${this.print} cannot be read`);
+    return this.#view;
+  }
+
+  /** After a commit of ours: the head that the journal has now. What was read is no longer true. */
+  committed(head: JournalHead): void {
+    this.#know(head);
+    this.#view = null;
+  }
+
+  #know(head: JournalHead): void {
+    const { boxes } = this.context;
+    if (this.head !== null && this.head.guid !== head.guid && boxes.get(this.head.guid) === this) boxes.delete(this.head.guid);
+    this.head = head;
+    boxes.set(head.guid, this);
+  }
+
+  #read(stamp: Stamp): { stamp: Stamp; uidlist: Uidlist | null; letters: KeywordLetters; files: Map<string, FoundMail> } {
+    // The listing first: records are made before files come to their places, so what is listed has its record.
+    const files = this.folder.list();
+    return { stamp, files, uidlist: this.folder.readUidlist(), letters: this.folder.readKeywords() };
+  }
+
+  #recover({ uidlist, files }: { uidlist: Uidlist | null; files: ReadonlyMap<string, FoundMail> }): boolean {
+    if (!hasAbandoned(this.folder, this.context.host)) return false;
+    const bases = new Set(uidlist?.records.map(({ base }) => base));
+    return recover(
+      this.folder,
+      this.context.host,
+      (base) => bases.has(base),
+      (base) => files.has(base),
+    );
+  }
+
+  /** Writes records for mails that have none, or the whole list if it is missing. */
+  #number({ uidlist, files }: { uidlist: Uidlist | null; files: ReadonlyMap<string, FoundMail> }): void {
+    const base = uidlist ?? this.#lostUidlist(files);
+    const known = new Set(base.records.map((record) => record.base));
+    const unknown = [...files.keys()].filter((name) => !known.has(name)).toSorted(compareArrival);
+    let next = Math.max(base.uidNext, (base.records.at(-1)?.uid ?? 0) + 1, sameIdentity(this.head, base) ? (this.head?.uidNext ?? 1) : 1);
+    if (next + unknown.length > MAX_UID + 1) throw new StoreError('Temporary', `${this.print} has no UIDs left`);
+    const records = [...base.records, ...unknown.map((name): UidlistRecord => ({ uid: next++, base: name, guid: null, fields: '' }))];
+    const guid = base.guid ?? mailboxGuid(randomBytes(16).toString('hex'));
+    this.folder.replaceUidlist(printUidlist({ ...base, guid, uidNext: next, records }), this.folder.ownership());
+  }
+
+  /**
+   * A uidlist that was lost, put together from what is remembered; or a first one. Without it Dovecot would give every
+   * mail a new UID and the mailbox a new identity.
+   */
+  #lostUidlist(files: ReadonlyMap<string, FoundMail>): Pick<Uidlist, 'uidValidity' | 'uidNext' | 'guid' | 'fields' | 'records'> {
+    const { journal, layout } = this.context;
+    const head = this.head ?? headAt(this.context, this.path);
+    if (head === null) return { uidValidity: nextUidValidity(layout.roots.control, this.context.now()), uidNext: 1, guid: null, fields: '', records: [] };
+    const records = journal
+      .mails(head.guid)
+      .map((mail): UidlistRecord => ({ uid: mail.uid, base: baseOf(mail), guid: mail.guid === baseOf(mail) ? null : mail.guid, fields: '' }))
+      .filter(({ base }) => files.has(base));
+    this.context.warn(`${this.print}: dovecot-uidlist was missing, ${records.length} UIDs restored from the journal`);
+    return { uidValidity: head.uidValidity, uidNext: head.uidNext, guid: head.guid, fields: '', records };
+  }
+
+  /** Compares with what is remembered and writes down the difference. */
+  async #note(view: View): Promise<JournalHead> {
+    const { journal } = this.context;
+    const { guid } = view.uidlist;
+    let head = this.head !== null && this.head.guid === guid ? this.head : headOf(this.context, guid);
+    const former = head === null ? this.#formerIdentity(view) : null;
+    head ??= former;
+    const mails = head === null ? [] : journal.mails(head.guid);
+    const { files, settled } = await this.#confirmExpunges(view, mails);
+    const shown = head !== null && head.uidValidity === view.uidlist.uidValidity ? head.firstRecentUid : 1;
+    const firstRecentUid = Math.max(shown, firstRecent(view, files));
+    const observed = observedMails(view, files);
+    const { step, changed } = observe(head === null ? null : { head, mails }, {
+      guid,
+      path: this.path,
+      uidValidity: view.uidlist.uidValidity,
+      uidNext: uidNextOf(view.uidlist),
+      firstRecentUid,
+      mails: observed,
+      fingerprint: settled && isSettled(view.stamp, nowNs()) ? view.stamp.text : '',
+    });
+    if (changed || former !== null) await this.#write({ ...step, ...(former === null ? {} : { formerGuid: former.guid, reset: true }) });
+    this.#know(step.head);
+    this.#view = { ...view, files };
+    return step.head;
+  }
+
+  async #write(step: Parameters<Context['journal']['write']>[0][number]): Promise<void> {
+    // What the journal claims must be on disk before it.
+    if (this.context.unflushed.size > 0) await flush(this.context, []);
+    await this.context.journal.write([step]);
+  }
+
+  /** The identity under which the journal knows these very mails, if the uidlist was made anew by another program. */
+  #formerIdentity({ files }: View): JournalHead | null {
+    const former = this.head ?? headAt(this.context, this.path);
+    if (former === null) return null;
+    if (isInbox(this.path)) return former;
+    return this.context.journal.mails(former.guid).some((mail) => files.has(baseOf(mail))) ? former : null;
+  }
+
+  /**
+   * A listing can miss a mail that is being renamed. It counts as gone if two listings miss it between which the
+   * directories did not change; one that cannot be settled stays as it was.
+   */
+  async #confirmExpunges(view: View, remembered: readonly JournalMail[]): Promise<{ files: ReadonlyMap<string, FoundMail>; settled: boolean }> {
+    let files: ReadonlyMap<string, FoundMail> = view.files;
+    let before = view.stamp;
+    let missing = remembered.filter((mail) => !files.has(baseOf(mail)));
+    for (let i = 0; missing.length > 0 && i < MAX_LISTINGS; i++) {
+      if (!isSettled(before, nowNs())) await sleep(RELIST_MS);
+      before = this.folder.stamp();
+      files = this.folder.list();
+      const after = this.folder.stamp();
+      const still = remembered.filter((mail) => !files.has(baseOf(mail)));
+      const same = after.contents === before.contents && isSettled(before, nowNs());
+      if (same && still.every((mail) => missing.includes(mail))) return { files, settled: before.contents === view.stamp.contents };
+      missing = still;
+    }
+    if (missing.length === 0) return { files, settled: files === view.files };
+    const kept = new Map(files);
+    for (const mail of missing) {
+      const parsed = parseFileName(mail.name.slice(4));
+      if (parsed !== null) kept.set(parsed.base, { ...parsed, at: mail.name });
+    }
+    return { files: kept, settled: false };
+  }
+}
+
+/** The head that the journal has for a name. */
+export function headAt(context: Context, path: MailboxPath): JournalHead | null {
+  for (const head of context.journal.heads().values()) if (samePath(head.path, path)) return head;
+  return null;
+}
+
+/** The base name of a remembered mail. */
+export function baseOf(mail: JournalMail): string {
+  const colon = mail.name.indexOf(':');
+  return mail.name.slice(4, colon < 0 ? undefined : colon);
+}
+
+export function uidNextOf(uidlist: Uidlist): number {
+  return Math.max(uidlist.uidNext, (uidlist.records.at(-1)?.uid ?? 0) + 1);
+}
+
+/** A mail's identity in Dovecot's eyes. A base name that cannot be a GUID (blanks) is replaced by what can. */
+export function guidOf(record: UidlistRecord): MailGuid {
+  const text = record.guid ?? record.base;
+  if (isMailGuid(text)) return text;
+  const repaired = encodeURIComponent(text).slice(0, 1000);
+  if (!isMailGuid(repaired)) throw new StoreError('Corrupt', `no GUID can be made of the file name ${JSON.stringify(text.slice(0, 80))}`);
+  return repaired;
+}
+
+export function samePath(a: MailboxPath, b: MailboxPath): boolean {
+  return a.length === b.length && a.every((part, i) => part === b[i]);
+}
+
+function isComplete(view: { stamp: Stamp; uidlist: Uidlist | null; letters: KeywordLetters; files: ReadonlyMap<string, FoundMail> }): view is View {
+  const { uidlist, files } = view;
+  if (uidlist === null || uidlist.guid === null || uidlist.version !== 3) return false;
+  const bases = new Set(uidlist.records.map(({ base }) => base));
+  for (const base of files.keys()) if (!bases.has(base)) return false;
+  return true;
+}
+
+function sameIdentity(head: JournalHead | null, uidlist: { readonly uidValidity: number }): boolean {
+  return head !== null && head.uidValidity === uidlist.uidValidity;
+}
+
+function observedMails({ uidlist, letters }: View, files: ReadonlyMap<string, FoundMail>): ObservedMail[] {
+  const mails: ObservedMail[] = [];
+  for (const record of uidlist.records) {
+    const file = files.get(record.base);
+    if (file === undefined) continue;
+    mails.push({
+      uid: checkedUid(record.uid),
+      guid: guidOf(record),
+      flags: file.flags,
+      keywords: keywordsOf(letters, file.keywordLetters),
+      name: file.at,
+    });
+  }
+  return mails;
+}
+
+/** Mails in new/ have not been shown to a client yet. */
+function firstRecent({ uidlist }: View, files: ReadonlyMap<string, FoundMail>): number {
+  for (const { uid, base } of uidlist.records) if (files.get(base)?.at.startsWith('new/') === true) return uid;
+  return uidNextOf(uidlist);
+}

@@ -1,0 +1,192 @@
+/**
+ * What a commit does to the files, decided from the mailbox as it is under the lock. Pure but for the new base names;
+ * the only thing it does not know is whether a file is still there when its turn comes.
+ */
+import { uid as checkedUid, type Uid } from '@dsync/protocol';
+
+import type { MailboxMemory } from '../journal/apply-sync.ts';
+import type { JournalMail } from '../journal/journal.ts';
+import { withoutKeywords } from '../journal/keywords.ts';
+import { settleUids, type SettledUids } from '../journal/settle-uids.ts';
+import { baseOf, uidNextOf, type View } from './box.ts';
+import { makeBase, parseFileName, printFileName, sizeIn, type BaseClock } from './file-name.ts';
+import { addKeywords, keywordsOf, lettersFor, type KeywordLetters } from './keywords-file.ts';
+import { placeOf, type FlagChange, type Placed, type Work } from './transaction.ts';
+import type { UidlistRecord } from './uidlist.ts';
+
+/** A new mail: `temporary` is there (a save) or is to be linked from `source` (a copy). */
+export interface PlannedMail {
+  readonly how: 'save' | 'copy' | 'keep';
+  readonly mail: Placed;
+  readonly uid: Uid;
+  readonly keywords: readonly string[];
+  readonly record: UidlistRecord;
+  readonly at: string;
+  /** `tmp/…`; empty for a mail that is kept where it is. */
+  readonly temporary: string;
+  /** For copies and kept mails, `cur/…` or `new/…`. */
+  readonly source: string | null;
+  /** For a save whose file has to change its name in tmp/ first. */
+  readonly renameFrom: string | null;
+}
+
+/** A mail whose file gets another name. */
+export interface PlannedRename {
+  readonly uid: Uid;
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface PlannedFlags {
+  readonly uid: Uid;
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  readonly modseq: bigint;
+  readonly name: string;
+}
+
+export interface CommitPlan {
+  readonly mails: readonly PlannedMail[];
+  readonly flagged: readonly PlannedFlags[];
+  readonly renumbered: readonly { readonly from: Uid; readonly to: Uid }[];
+  readonly expunged: readonly JournalMail[];
+  /** Flag changes, and mails that a client has now been shown. */
+  readonly renames: readonly PlannedRename[];
+  readonly letters: KeywordLetters;
+  readonly uids: SettledUids;
+  readonly uidNext: number;
+  readonly firstRecentUid: number;
+}
+
+export function planCommit(work: Work, view: View, memory: MailboxMemory, clock: BaseClock): CommitPlan {
+  const { head } = memory;
+  const uids = work.rebuild === null ? settle(work, memory) : NOTHING_SETTLED;
+  const final = (uid: number): Uid => checkedUid(uids.wanted.get(uid) ?? uid);
+  const wanted = [...work.saved, ...work.copied].flatMap(({ mail }) => mail.keywords);
+  const letters = addKeywords(view.letters, [...wanted, ...[...work.flagged.values()].flatMap(({ keywords }) => keywords)]);
+  const firstRecentUid = Math.max(work.rebuild === null ? head.firstRecentUid : 1, work.numbers.firstRecentUid ?? 0);
+
+  const expunged = [...work.expunged.keys()].flatMap((uid) => memory.mail(uid) ?? []).filter((mail) => work.expunged.get(mail.uid) === mail.guid);
+  const gone = new Set<number>(expunged.map(({ uid }) => uid));
+  const lives = (uid: number): boolean => !gone.has(uid) && memory.mail(uid) !== undefined;
+  const mails = planMails(work, view, letters, final, firstRecentUid, clock);
+  const flagged = [...work.flagged].filter(([uid]) => lives(uid)).map(([uid, change]) => planFlags(uid, change, memory, letters));
+  const renumbered = [
+    ...[...work.renumbered].filter(([from]) => lives(from)).map(([from, to]) => ({ from, to: final(to) })),
+    ...[...uids.racing].filter(([from]) => !gone.has(from)).map(([from, to]) => ({ from: checkedUid(from), to: checkedUid(to) })),
+  ];
+  const renames = [
+    ...flagged.flatMap(({ uid, name }) => renameOf(uid, memory, name)),
+    ...(firstRecentUid > head.firstRecentUid && work.rebuild === null ? shownMails(memory, firstRecentUid, new Set([...gone, ...flagged.map(({ uid }) => uid)])) : []),
+  ];
+  const highest = [...mails.map(({ uid }) => uid), ...renumbered.map(({ to }) => to)].reduce((max, uid) => Math.max(max, uid), 0);
+  const uidNext = Math.max(highest + 1, work.numbers.uidNext ?? 1, work.rebuild === null ? Math.max(head.uidNext, uidNextOf(view.uidlist)) : 1);
+  return { mails, flagged, renumbered, expunged, renames, letters, uids, uidNext, firstRecentUid };
+}
+
+const NOTHING_SETTLED: SettledUids = { wanted: new Map(), racing: new Map(), uidsChanged: false };
+
+function settle(work: Work, memory: MailboxMemory): SettledUids {
+  const { uidNext } = memory.head;
+  const wanted = [...work.saved.map(({ mail }) => mail.uid), ...work.copied.map(({ mail }) => mail.uid), ...work.renumbered.values()];
+  if (wanted.every((uid) => uid >= uidNext)) return NOTHING_SETTLED;
+  const from = wanted.reduce((min, uid) => Math.min(min, uid), work.uidNextAtBegin);
+  const present: number[] = [];
+  for (const { uid } of memory.mails()) if (uid >= from && !work.renumbered.has(uid)) present.push(uid);
+  return settleUids(wanted, work.uidNextAtBegin, uidNext, present);
+}
+
+function planMails(work: Work, view: View, letters: KeywordLetters, final: (uid: number) => Uid, firstRecentUid: number, clock: BaseClock): PlannedMail[] {
+  // A base name stands for one mail, also for one that is gone already: clients may remember its UID by it.
+  const taken = new Set(view.uidlist.records.map(({ base }) => base));
+  for (const base of view.files.keys()) taken.add(base);
+  const reused = new Set<string>();
+  const saves = work.saved.map((saved): PlannedMail => {
+    const base = taken.has(saved.base) ? makeBase(clock, sizeIn(saved.base, 'S') ?? 0, sizeIn(saved.base, 'W') ?? 0) : saved.base;
+    taken.add(base);
+    const planned = place(saved.mail, base, letters, final(saved.mail.uid), firstRecentUid);
+    const temporary = work.workshop.name(planned.at);
+    const renameFrom = temporary === saved.temporary ? null : saved.temporary;
+    return { how: 'save', ...planned, temporary, source: null, renameFrom };
+  });
+  const copies = work.copied.flatMap(({ how, mail, source }): PlannedMail[] => {
+    const file = view.files.get(baseOf(source));
+    // Expunged by somebody else meanwhile: there is nothing left to copy, and the other side has it still.
+    if (file === undefined) return [];
+    const uid = final(mail.uid);
+    if (how === 'keep' && !reused.has(file.base)) {
+      reused.add(file.base);
+      const planned = place(mail, file.base, letters, uid, firstRecentUid);
+      const { text } = lettersFor(letters, mail.keywords);
+      const at = planned.at.startsWith('new/') ? planned.at : `cur/${printFileName(file.base, mail.flags, text, file)}`;
+      return [{ how, ...planned, at, temporary: '', source: file.at, renameFrom: null }];
+    }
+    const planned = place(mail, baseOfCopy(file.base, clock), letters, uid, firstRecentUid);
+    return [{ how, ...planned, temporary: work.workshop.name(planned.at), source: file.at, renameFrom: null }];
+  });
+  return [...saves, ...copies].toSorted((a, b) => a.uid - b.uid);
+}
+
+/** Sizes go into a name only if they are known. */
+function baseOfCopy(of: string, clock: BaseClock): string {
+  const [physical, virtual] = [sizeIn(of, 'S'), sizeIn(of, 'W')];
+  const base = makeBase(clock, physical ?? 0, virtual ?? 0);
+  return physical === null || virtual === null ? (base.split(',', 1)[0] ?? base) : base;
+}
+
+function place(
+  mail: Placed,
+  base: string,
+  letters: KeywordLetters,
+  uid: Uid,
+  firstRecentUid: number,
+): Pick<PlannedMail, 'mail' | 'uid' | 'keywords' | 'record' | 'at'> {
+  const { text } = lettersFor(letters, mail.keywords);
+  const fields: string[] = [];
+  if (mail.pop3Uidl !== undefined && !/[\s:]/.test(mail.pop3Uidl)) fields.push(`P${mail.pop3Uidl === base ? '' : mail.pop3Uidl}`);
+  if (mail.pop3Order !== undefined) fields.push(`O${mail.pop3Order}`);
+  const record: UidlistRecord = { uid, base, guid: mail.guid === base ? null : mail.guid, fields: fields.join(' ') };
+  const at = placeOf(base, { uid, flags: mail.flags }, text, firstRecentUid);
+  return { mail, uid, keywords: keywordsOf(letters, text), record, at };
+}
+
+function planFlags(uid: Uid, change: FlagChange, memory: MailboxMemory, letters: KeywordLetters): PlannedFlags {
+  const now = memory.mail(uid);
+  const { flags, keywords } = now === undefined ? change : merged(change, now);
+  const { text } = lettersFor(letters, keywords);
+  const name = now?.name ?? '';
+  const parsed = parseFileName(name.slice(4));
+  const stays = name.startsWith('new/') && flags === 0 && text === '' && parsed?.hasInfo === false;
+  const at = stays || parsed === null ? name : `cur/${printFileName(parsed.base, flags, text, parsed)}`;
+  return { uid, flags, keywords: keywordsOf(letters, text), modseq: change.modseq, name: at };
+}
+
+/** The wanted flags, with what a user changed since they were asked for put on top. */
+function merged(change: FlagChange, now: JournalMail): { flags: number; keywords: readonly string[] } {
+  const { before } = change;
+  if (before === undefined || (before.flags === now.flags && before.keywords === now.keywords)) return change;
+  const added = now.flags & ~before.flags;
+  const removed = before.flags & ~now.flags;
+  const keywords = [
+    ...withoutKeywords(change.keywords, withoutKeywords(before.keywords, now.keywords)),
+    ...withoutKeywords(now.keywords, before.keywords),
+  ];
+  return { flags: (change.flags | added) & ~removed, keywords: [...new Set(keywords)] };
+}
+
+function renameOf(uid: Uid, memory: MailboxMemory, to: string): PlannedRename[] {
+  const from = memory.mail(uid)?.name ?? to;
+  return from === to ? [] : [{ uid, from, to }];
+}
+
+/** Mails in new/ that a client of the other side has been shown: their place is cur/ now. */
+function shownMails(memory: MailboxMemory, firstRecentUid: number, except: ReadonlySet<number>): PlannedRename[] {
+  const renames: PlannedRename[] = [];
+  for (const mail of memory.mails()) {
+    if (mail.uid >= firstRecentUid) break;
+    if (!mail.name.startsWith('new/') || except.has(mail.uid)) continue;
+    const name = mail.name.slice(4);
+    renames.push({ uid: mail.uid, from: mail.name, to: name.includes(':') ? `cur/${name}` : `cur/${name}:2,` });
+  }
+  return renames;
+}

@@ -1,0 +1,277 @@
+/**
+ * Carries a transaction out. The order makes a stop at any instant harmless:
+ *
+ * 1. bodies in tmp/ are durable, under their final names;
+ * 2. Dovecot's lock on the uidlist is taken, and the mailbox read again;
+ * 3. records are durable (a record without a file is nothing; a file without a record would get another UID);
+ * 4. new mails get to their places, then flags, then expunges;
+ * 5. directories are durable, the lock is given back;
+ * 6. the journal notes it, last.
+ *
+ * A stop before 3 leaves files in tmp/, which the next look removes; one after 3 leaves them for the next look to
+ * finish (temporary.ts).
+ */
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+import { StoreError } from '../errors.ts';
+import { applySync, type MailboxMemory, type SyncChanges } from '../journal/apply-sync.ts';
+import type { CommitResult } from '../mail-store.ts';
+import { uidNextOf, type Box, type View } from './box.ts';
+import { planCommit, type CommitPlan, type PlannedMail } from './commit-plan.ts';
+import { flush } from './context.ts';
+import { isErrno } from './dotlock.ts';
+import { parseFileName } from './file-name.ts';
+import { attempt, type Ownership } from './folder.ts';
+import { sealedFingerprint } from './seal.ts';
+import type { Work } from './transaction.ts';
+import { noteUidValidity } from './uidvalidity.ts';
+import { printRecords, printUidlist } from './uidlist.ts';
+
+/** With more than this in tmp/ the bodies are flushed before the lock is taken, so that it is not held for long. */
+const FLUSH_EARLY_BYTES = 4_000_000;
+const FLUSH_EARLY_MAILS = 500;
+/** A uidlist up to this long is written anew rather than appended to: then bodies and records share one flush. */
+const SHORT_UIDLIST = 2_000;
+
+/** The caller holds the box's mutex. @throws {StoreError} (then the mailbox is as before) */
+export async function commit(box: Box, work: Work): Promise<CommitResult> {
+  if (isNothing(work)) return { ...NOTHING, modseqBefore: (await box.look()).highestModseq };
+  const { context, folder } = box;
+  const early = work.bytes > FLUSH_EARLY_BYTES || work.saved.length > FLUSH_EARLY_MAILS;
+  if (early) await flush(context, bodies(box, work));
+  context.checkpoint('bodies');
+  await using lock = await box.lockUidlist();
+  const view = await box.viewLocked();
+  const memory = box.memory();
+  const plan = planCommit(work, view, memory, context.clock);
+  const undo: (() => void)[] = [];
+  let carried: Carried;
+  try {
+    await prepare(box, work, plan, view, early, undo);
+    context.checkpoint('records');
+    carried = carryOut(box, work, plan, view, undo);
+  } catch (cause) {
+    for (const step of undo.toReversed()) attempt(step);
+    throw StoreError.from(cause, `cannot write to ${box.print}`);
+  }
+  context.checkpoint('files');
+  attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
+  const fingerprint = carried.asPlanned ? sealedFingerprint(folder, carried.bases) : '';
+  await flush(context, [folder.path('cur'), folder.path('new'), folder.places.control, folder.uidlistFile]);
+  await lock[Symbol.asyncDispose]();
+  context.checkpoint('durable');
+  const step = applySync(memory, { ...changesOf(work, plan, carried), fingerprint });
+  await context.journal.write([step]);
+  box.committed(step.head);
+  return resultOf(plan, memory);
+}
+
+const NOTHING = { uidsChanged: false, saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 } as const;
+
+function isNothing(work: Work): boolean {
+  const { saved, copied, renumbered, flagged, expunged, attributes, rebuild, numbers } = work;
+  const some = saved.length + copied.length + renumbered.size + flagged.size + expunged.size + attributes.length + Object.keys(numbers).length;
+  return some === 0 && rebuild === null;
+}
+
+function bodies(box: Box, work: Work): string[] {
+  return work.saved.map(({ temporary }) => box.folder.path(temporary));
+}
+
+/** Everything up to the point where the records are durable. */
+async function prepare(box: Box, work: Work, plan: CommitPlan, view: View, early: boolean, undo: (() => void)[]): Promise<void> {
+  const { context, folder } = box;
+  const owner = folder.ownership();
+  for (const mail of plan.mails) bring(box, mail, undo);
+  const sources = plan.mails.flatMap(({ temporary }) => (temporary === '' ? [] : [folder.path(temporary)]));
+  const durable = early ? [] : sources;
+  if (plan.letters !== view.letters) {
+    folder.replaceKeywords(plan.letters, owner);
+    durable.push(folder.keywordsFile);
+  }
+  const { guid, uidValidity } = work.numbers;
+  if (uidValidity !== undefined || work.rebuild !== null) noteUidValidity(context.layout.roots.control, uidValidity ?? work.rebuild?.uidValidity ?? 0);
+  if (!changesUidlist(work, plan, view)) {
+    await flush(context, durable);
+    return;
+  }
+  const rewrite = work.rebuild !== null || guid !== undefined || uidValidity !== undefined || mustRewrite(plan, view);
+  if (rewrite) await rewriteUidlist(box, work, plan, view, owner, durable, undo);
+  else {
+    await flush(context, durable);
+    folder.appendUidlist(printRecords(plan.mails.map(({ record }) => record)));
+    await flush(context, [folder.uidlistFile]);
+  }
+}
+
+/** Gives a mail in tmp/ the name that it needs now; links a copy there. */
+function bring(box: Box, mail: PlannedMail, undo: (() => void)[]): void {
+  const { folder } = box;
+  if (mail.temporary === '') return;
+  const path = folder.path(mail.temporary);
+  if (mail.renameFrom !== null) fs.renameSync(folder.path(mail.renameFrom), path);
+  if (mail.how !== 'save' && mail.source !== null) {
+    const from = folder.path(mail.source);
+    try {
+      fs.linkSync(from, path);
+    } catch (cause) {
+      if (!isErrno(cause, 'EMLINK', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP')) throw cause;
+      const { atime, mtime } = fs.statSync(from);
+      fs.copyFileSync(from, path, fs.constants.COPYFILE_EXCL);
+      fs.utimesSync(path, atime, mtime);
+    }
+  }
+  undo.push(() => fs.rmSync(path, { force: true }));
+}
+
+function changesUidlist(work: Work, plan: CommitPlan, view: View): boolean {
+  if (work.rebuild !== null || plan.mails.length > 0 || plan.renumbered.length > 0) return true;
+  const { guid, uidValidity } = work.numbers;
+  if (guid !== undefined && guid !== view.uidlist.guid) return true;
+  if (uidValidity !== undefined && uidValidity !== view.uidlist.uidValidity) return true;
+  return plan.uidNext > uidNextOf(view.uidlist);
+}
+
+function mustRewrite(plan: CommitPlan, { uidlist, files }: View): boolean {
+  const last = plan.mails.at(-1);
+  if (last === undefined || plan.renumbered.length > 0 || uidlist.untidy || plan.uidNext > last.uid + 1) return true;
+  const { length } = uidlist.records;
+  return length <= SHORT_UIDLIST || plan.mails.length * 4 > length || files.size < length * 0.75;
+}
+
+async function rewriteUidlist(box: Box, work: Work, plan: CommitPlan, view: View, owner: Ownership, durable: string[], undo: (() => void)[]): Promise<void> {
+  const { context, folder } = box;
+  const moved = new Map(plan.renumbered.map(({ from, to }): [number, number] => [from, to]));
+  // Records of mails that are only about to be removed stay: without them, a stop now would make the mails new ones.
+  const kept = work.rebuild === null ? view.uidlist.records.filter(({ base }) => view.files.has(base)) : [];
+  const records = [...kept.map((record) => ({ ...record, uid: moved.get(record.uid) ?? record.uid })), ...plan.mails.map(({ record }) => record)];
+  const next = `${folder.uidlistFile}.tmp`;
+  const { fields } = view.uidlist;
+  const text = printUidlist({
+    uidValidity: work.numbers.uidValidity ?? work.rebuild?.uidValidity ?? view.uidlist.uidValidity,
+    guid: work.numbers.guid ?? work.rebuild?.guid ?? view.uidlist.guid,
+    uidNext: plan.uidNext,
+    fields,
+    records: records.toSorted((a, b) => a.uid - b.uid),
+  });
+  folder.prepareUidlist(text, owner);
+  try {
+    await flush(context, [...durable, next]);
+    if (work.rebuild !== null) dropIndexes(box);
+    const former = folder.formerUidlistFile;
+    fs.rmSync(former, { force: true });
+    fs.linkSync(folder.uidlistFile, former);
+    fs.renameSync(next, folder.uidlistFile);
+    undo.push(() => fs.renameSync(former, folder.uidlistFile));
+  } catch (cause) {
+    attempt(() => fs.rmSync(next, { force: true }));
+    throw cause;
+  }
+}
+
+/** What Dovecot remembers of a mailbox that is made anew. */
+function dropIndexes(box: Box): void {
+  const { index } = box.folder.places;
+  let names: string[] = [];
+  attempt(() => (names = fs.readdirSync(index)));
+  for (const name of names) if (/^dovecot\.index(?:$|\.)/.test(name)) fs.rmSync(join(index, name), { force: true });
+}
+
+interface Carried {
+  /** Mails that were to be flagged or renamed, but somebody else was quicker. */
+  readonly skipped: ReadonlySet<number>;
+  /** Base names that must be there now. */
+  readonly bases: ReadonlySet<string>;
+  readonly asPlanned: boolean;
+}
+
+function carryOut(box: Box, work: Work, plan: CommitPlan, view: View, undo: (() => void)[]): Carried {
+  const { folder, context } = box;
+  const bases = new Set(view.files.keys());
+  const skipped = new Set<number>();
+  let asPlanned = plan.renames.length === plan.flagged.length || plan.renames.every(({ uid }) => work.flagged.has(uid));
+  const move = (from: string, to: string): void => {
+    fs.renameSync(folder.path(from), folder.path(to));
+    undo.push(() => fs.renameSync(folder.path(to), folder.path(from)));
+  };
+  for (const { temporary, at, source, record } of plan.mails) {
+    if (temporary !== '') move(temporary, at);
+    else if (source !== null && source !== at && !tryMove(move, source, at)) asPlanned = false;
+    bases.add(record.base);
+    context.checkpoint('mail');
+  }
+  for (const { uid, from, to } of plan.renames) {
+    if (from === to || tryMove(move, from, to)) continue;
+    skipped.add(uid);
+    asPlanned = false;
+  }
+  // From here on nothing can be taken back, and nothing needs room on the disk.
+  const doomed = work.rebuild === null ? plan.expunged.map(({ name }) => name) : leftOver(plan, view);
+  for (const name of doomed) {
+    remove(box, name);
+    bases.delete(parseFileName(name.slice(4))?.base ?? '');
+    context.checkpoint('expunge');
+  }
+  if (work.rebuild !== null) dropIndexes(box);
+  return { skipped, bases, asPlanned };
+}
+
+/** False if somebody else renamed or removed the file just now. */
+function tryMove(move: (from: string, to: string) => void, from: string, to: string): boolean {
+  try {
+    move(from, to);
+    return true;
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return false;
+    throw cause;
+  }
+}
+
+/** A file that is renamed just now (a flag was set) is removed under its new name. */
+function remove(box: Box, name: string): void {
+  const { folder } = box;
+  const base = parseFileName(name.slice(4))?.base ?? '';
+  let at: string | undefined = name;
+  for (let i = 0; at !== undefined && i < 10; i++) {
+    try {
+      fs.unlinkSync(folder.path(at));
+      return;
+    } catch (cause) {
+      if (!isErrno(cause, 'ENOENT')) throw cause;
+      at = folder.list().get(base)?.at;
+    }
+  }
+}
+
+function leftOver(plan: CommitPlan, view: View): string[] {
+  const stays = new Set(plan.mails.map(({ record }) => record.base));
+  return [...view.files.values()].filter(({ base }) => !stays.has(base)).map(({ at }) => at);
+}
+
+function changesOf(work: Work, plan: CommitPlan, { skipped }: Carried): Omit<SyncChanges, 'fingerprint'> {
+  const saved = plan.mails.map(({ uid, mail, keywords, at }) => ({ uid, guid: mail.guid, flags: mail.flags, keywords, modseq: mail.modseq, name: at }));
+  const numbers = { ...work.rebuild, ...work.numbers, uidNext: plan.uidNext };
+  if (work.rebuild !== null) return { rebuilt: true, saved, attributes: work.attributes, numbers };
+  return {
+    saved,
+    flagged: plan.flagged.filter(({ uid }) => !skipped.has(uid)),
+    renumbered: plan.renumbered,
+    expunged: plan.expunged.map(({ uid }) => uid),
+    attributes: work.attributes,
+    numbers,
+  };
+}
+
+function resultOf(plan: CommitPlan, memory: MailboxMemory): CommitResult {
+  const count = (how: PlannedMail['how']): number => plan.mails.filter((mail) => mail.how === how).length;
+  return {
+    uidsChanged: plan.uids.uidsChanged,
+    modseqBefore: memory.head.highestModseq,
+    saved: count('save'),
+    copied: count('copy'),
+    flagged: plan.flagged.length,
+    expunged: plan.expunged.length,
+    renumbered: plan.renumbered.length - plan.uids.racing.size,
+  };
+}

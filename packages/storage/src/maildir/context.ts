@@ -1,0 +1,41 @@
+/** What everything in one opened store shares. */
+import type { MailboxGuid } from '@dsync/protocol';
+
+import type { Journal, JournalHead } from '../journal/journal.ts';
+import type { Box } from './box.ts';
+import type { BaseClock } from './file-name.ts';
+import { flusher } from './flusher.ts';
+import type { Layout } from './layout.ts';
+
+export interface Context {
+  readonly layout: Layout;
+  readonly journal: Journal;
+  readonly fsync: boolean;
+  /** Unix seconds, with fraction. */
+  readonly now: () => number;
+  readonly host: string;
+  readonly clock: BaseClock;
+  readonly home: string;
+  /** One line for the log. */
+  readonly warn: (message: string) => void;
+  /** Called at every step of a commit, by name; tests end the process there. */
+  readonly checkpoint: (step: string) => void;
+  /** One directory on every file system of the store. */
+  readonly anchors: readonly string[];
+  /** Directories and files that were made without a flush; the next one makes them durable too. */
+  readonly unflushed: Set<string>;
+  /** Every mailbox that was looked at, by the GUID that it has now. */
+  readonly boxes: Map<MailboxGuid, Box>;
+}
+
+/** Makes `paths`, and whatever was made before without a flush, durable. @throws {StoreError} */
+export async function flush(context: Context, paths: readonly string[]): Promise<void> {
+  if (!context.fsync) return;
+  const pending = [...context.unflushed];
+  await flusher.flush([...paths, ...pending], context.anchors);
+  for (const path of pending) context.unflushed.delete(path);
+}
+
+export function headOf(context: Context, guid: MailboxGuid): JournalHead | null {
+  return context.journal.heads().get(guid) ?? null;
+}

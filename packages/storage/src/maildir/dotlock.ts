@@ -1,0 +1,140 @@
+/**
+ * Lock files as Dovecot makes them: created with O_EXCL, holding `<pid>:<host>` (storage-formats.md 2.5).
+ *
+ * A lock is stale when its process is of this host and dead, or when neither it nor the file that it guards has changed
+ * for two minutes. The lock of a live process of this host is never broken.
+ */
+import fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { StoreError } from '../errors.ts';
+
+const STALE_MS = 120_000;
+/** A dead process's lock must have been seen unchanged this long. */
+const DEAD_MS = 2_000;
+const TOUCH_MS = 10_000;
+
+export interface DotlockOptions {
+  readonly host: string;
+  readonly timeoutMs: number;
+  /** What is locked, for the error. */
+  readonly what: string;
+  /** The file that it guards, whose changes show that the lock's owner is alive. */
+  readonly guards?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** Paths that this process holds now, so that a lock left by another process with our pid is known as stale. */
+const held = new Set<string>();
+
+/** @throws {StoreError} `Locked` after the timeout; `Permission`, `DiskFull`, … */
+export async function takeDotlock(path: string, options: DotlockOptions): Promise<AsyncDisposable> {
+  const deadline = performance.now() + options.timeoutMs;
+  let seen: Seen | null = null;
+  for (let wait = 2; ; wait = Math.min(wait * 2, 50)) {
+    if (!held.has(path)) {
+      if (tryCreate(path, options)) return new Held(path);
+      seen = look(path, options, seen);
+      if (seen !== null && isStale(seen, options)) breakLock(path, seen);
+    }
+    if (performance.now() >= deadline) throw new StoreError('Locked', `couldn't lock ${options.what} within ${Math.ceil(options.timeoutMs / 1000)} seconds: ${path} is held${seen?.owner === undefined ? '' : ` by process ${seen.owner}`}`);
+    await sleep(wait);
+  }
+}
+
+interface Seen {
+  readonly stamp: string;
+  /** Of performance.now(), when this stamp was first seen. */
+  readonly since: number;
+  readonly pid: number | null;
+  readonly host: string;
+  readonly owner: string | undefined;
+}
+
+function tryCreate(path: string, { host, uid, gid, what }: DotlockOptions): boolean {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, 'wx', 0o600);
+  } catch (cause) {
+    if (isErrno(cause, 'EEXIST')) return false;
+    throw StoreError.from(cause, `cannot lock ${what}`);
+  }
+  try {
+    fs.writeSync(fd, `${process.pid}:${host}`);
+    if (uid !== undefined && gid !== undefined) fs.fchownSync(fd, uid, gid);
+  } catch (cause) {
+    fs.closeSync(fd);
+    fs.rmSync(path, { force: true });
+    throw StoreError.from(cause, `cannot lock ${what}`);
+  }
+  fs.closeSync(fd);
+  return true;
+}
+
+function look(path: string, { guards }: DotlockOptions, before: Seen | null): Seen | null {
+  try {
+    const stat = fs.statSync(path, { bigint: true });
+    const guarded = guards === undefined ? undefined : fs.statSync(guards, { bigint: true, throwIfNoEntry: false });
+    const stamp = `${stat.ino} ${stat.mtimeNs} ${guarded?.mtimeNs ?? ''} ${guarded?.size ?? ''}`;
+    if (before?.stamp === stamp) return before;
+    const text = fs.readFileSync(path, 'latin1').slice(0, 300);
+    const match = /^(\d{1,10}):(.*)$/s.exec(text);
+    return { stamp, since: performance.now(), pid: match === null ? null : Number(match[1]), host: match?.[2] ?? '', owner: match === null ? undefined : text };
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return null;
+    throw StoreError.from(cause, `cannot read the lock ${path}`);
+  }
+}
+
+function isStale({ pid, host, since }: Seen, options: DotlockOptions): boolean {
+  const age = performance.now() - since;
+  if (pid !== null && host === options.host) {
+    if (pid === process.pid || !isAlive(pid)) return age >= DEAD_MS;
+    return false;
+  }
+  return age >= STALE_MS;
+}
+
+function breakLock(path: string, seen: Seen): void {
+  const stat = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+  // Somebody else may just have broken it and made his own.
+  if (stat !== undefined && seen.stamp.startsWith(`${stat.ino} ${stat.mtimeNs} `)) fs.rmSync(path, { force: true });
+}
+
+class Held implements AsyncDisposable {
+  readonly #path: string;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(path: string) {
+    this.#path = path;
+    held.add(path);
+    this.#timer = setInterval(() => touch(path), TOUCH_MS);
+    this.#timer.unref();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    if (!held.delete(this.#path)) return;
+    fs.rmSync(this.#path, { force: true });
+  }
+}
+
+function touch(path: string): void {
+  const now = new Date();
+  fs.utimes(path, now, now, () => {});
+}
+
+/** Whether a process of this machine exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return !isErrno(cause, 'ESRCH');
+  }
+}
+
+export function isErrno(cause: unknown, ...codes: readonly string[]): boolean {
+  return cause instanceof Error && 'code' in cause && codes.includes(String(cause.code));
+}

@@ -1,0 +1,59 @@
+/** Bytes of a new mail, on their way into tmp/. */
+import fs from 'node:fs';
+
+import type { Body } from '@dsync/protocol';
+
+import { adopt, attempt, writeAll, type Folder, type Ownership } from './folder.ts';
+import { SizeCounter } from './virtual-size.ts';
+
+export interface Written {
+  readonly physicalSize: number;
+  readonly virtualSize: number;
+}
+
+/** The size of a body that is there whole, counted before it is written. */
+export function measure(body: Uint8Array): Written {
+  const counter = new SizeCounter();
+  counter.add(body);
+  return { physicalSize: counter.physical, virtualSize: counter.virtual };
+}
+
+/**
+ * Writes a whole body to a new file, with its received date.
+ * @throws what the system throws; then there is no file
+ */
+export function writeWhole(folder: Folder, at: string, body: Uint8Array, received: number, owner: Ownership): void {
+  const path = folder.path(at);
+  const fd = fs.openSync(path, 'wx', owner.fileMode);
+  try {
+    writeAll(fd, body, null);
+    adopt(fd, owner, 'file');
+    fs.futimesSync(fd, received, received);
+  } catch (cause) {
+    attempt(() => fs.rmSync(path, { force: true }));
+    throw cause;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The same for a body that comes piece by piece. @throws also what reading `body` throws */
+export async function writeStream(folder: Folder, at: string, body: Exclude<Body, Uint8Array>, received: number, owner: Ownership): Promise<Written> {
+  const path = folder.path(at);
+  const counter = new SizeCounter();
+  const fd = fs.openSync(path, 'wx', owner.fileMode);
+  try {
+    for await (const piece of body) {
+      counter.add(piece);
+      writeAll(fd, piece, null);
+    }
+    adopt(fd, owner, 'file');
+    fs.futimesSync(fd, received, received);
+  } catch (cause) {
+    attempt(() => fs.rmSync(path, { force: true }));
+    throw cause;
+  } finally {
+    fs.closeSync(fd);
+  }
+  return { physicalSize: counter.physical, virtualSize: counter.virtual };
+}

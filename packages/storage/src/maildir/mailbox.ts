@@ -1,0 +1,121 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+import type { MailboxPath, MailGuid, Uid } from '@dsync/protocol';
+
+import { printDigest } from '../digest.ts';
+import { StoreError } from '../errors.ts';
+import type { JournalHead } from '../journal/journal.ts';
+import { beginTracking, countedModseq } from '../journal/observe.ts';
+import type { Attribute, Mailbox, MailboxChanges, MailboxStatus, MailboxTransaction, MailContent, MailFacts } from '../mail-store.ts';
+import { baseOf, type Box } from './box.ts';
+import { headOf } from './context.ts';
+import { isErrno } from './dotlock.ts';
+import { openContent, virtualSizeOf } from './content.ts';
+import { MAILBOX_LOCK, takeSyncLock } from './sync-lock.ts';
+import { MaildirTransaction } from './transaction.ts';
+
+export class MaildirMailbox implements Mailbox {
+  readonly path: MailboxPath;
+  readonly #box: Box;
+
+  constructor(box: Box) {
+    this.path = box.path;
+    this.#box = box;
+  }
+
+  async status(): Promise<MailboxStatus> {
+    return statusOf(await this.#look());
+  }
+
+  changes(): Promise<MailboxChanges>;
+  changes(since: { readonly uid: number; readonly modseq: bigint }): Promise<MailboxChanges | null>;
+  async changes(since?: { readonly uid: number; readonly modseq: bigint }): Promise<MailboxChanges | null> {
+    const box = this.#box;
+    const { journal } = box.context;
+    const head = await box.mutex.run(async () => {
+      const seen = await box.look();
+      const tracked = beginTracking(seen);
+      if (tracked !== seen) {
+        await journal.write([{ head: tracked }]);
+        box.head = tracked;
+      }
+      return tracked;
+    });
+    if (since !== undefined && (since.modseq < head.historyFrom || since.modseq > head.highestModseq)) return null;
+    const mails = journal.mails(head.guid).map((mail) => {
+      const { name: _, ...record } = mail;
+      return { ...record, modseq: countedModseq(head, mail) };
+    });
+    return {
+      mails: since === undefined ? mails : mails.filter((mail) => mail.uid > since.uid || mail.modseq > since.modseq),
+      expunges: journal.expunges(head.guid, since?.modseq ?? 0n),
+    };
+  }
+
+  async facts(): Promise<ReadonlyMap<Uid, MailFacts>> {
+    const head = await this.#look();
+    const { folder } = this.#box;
+    const facts = new Map<Uid, MailFacts>();
+    const noted = new Map(folder.readUidlist()?.records.map((record) => [record.base, record]));
+    for (const mail of this.#box.context.journal.mails(head.guid)) {
+      const at = this.#locate(baseOf(mail), mail.name);
+      if (at === null) continue;
+      try {
+        const received = Math.floor(fs.statSync(folder.path(at)).mtimeMs / 1000);
+        facts.set(mail.uid, { received, virtualSize: virtualSizeOf(folder.path(at), baseOf(mail), noted.get(baseOf(mail))?.fields ?? '') });
+      } catch (cause) {
+        if (!isErrno(cause, 'ENOENT')) throw StoreError.from(cause, `cannot read a mail of ${this.#box.print}`);
+      }
+    }
+    return facts;
+  }
+
+  async attributes(): Promise<readonly Attribute[]> {
+    const head = await this.#look();
+    return this.#box.context.journal.attributes(head.guid);
+  }
+
+  async read(uid: Uid, guid: MailGuid): Promise<MailContent | null> {
+    const box = this.#box;
+    const mail = box.context.journal.mail(box.guid, uid);
+    if (mail === undefined || mail.guid !== guid) return null;
+    const opened = openContent(box.folder.path(mail.name));
+    if (opened !== null) return opened;
+    // Renamed by somebody (a flag was set), or gone.
+    const at = box.folder.list().get(baseOf(mail))?.at;
+    return at === undefined ? null : openContent(box.folder.path(at));
+  }
+
+  begin(): Promise<MailboxTransaction> {
+    return this.#box.mutex.run(async () => {
+      await this.#box.look();
+      return new MaildirTransaction(this.#box);
+    });
+  }
+
+  async lock(timeoutMs: number): Promise<AsyncDisposable> {
+    const { context, folder, print } = this.#box;
+    const lock = await takeSyncLock(join(folder.places.index, MAILBOX_LOCK), { host: context.host, timeoutMs, what: print });
+    // Another process may have synchronised it since it was looked at.
+    if (this.#box.head !== null) this.#box.head = headOf(context, this.#box.head.guid) ?? this.#box.head;
+    return lock;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #look(): Promise<JournalHead> {
+    return this.#box.mutex.run(() => this.#box.look());
+  }
+
+  #locate(base: string, name: string): string | null {
+    const { folder } = this.#box;
+    if (fs.existsSync(folder.path(name))) return name;
+    return folder.list().get(base)?.at ?? null;
+  }
+}
+
+export function statusOf(head: JournalHead): MailboxStatus {
+  const { guid, uidValidity, uidNext, messages, highestModseq, firstRecentUid } = head;
+  return { guid, uidValidity, uidNext, messages, highestModseq, firstRecentUid, digest: printDigest(head.digest) };
+}

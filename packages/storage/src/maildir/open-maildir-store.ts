@@ -1,0 +1,118 @@
+import fs from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { homedir, hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+
+import { mailboxGuid } from '@dsync/protocol';
+
+import { StoreError } from '../errors.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { MailStore } from '../mail-store.ts';
+import type { Context } from './context.ts';
+import { BaseClock } from './file-name.ts';
+import { makeDirectories, ownershipOf } from './folder.ts';
+import { makeFolder } from './folders.ts';
+import { Layout, type LayoutName } from './layout.ts';
+import { MaildirStore } from './maildir-store.ts';
+import { openJournal } from './open-journal.ts';
+import { hasCur } from './scan.ts';
+import { nextUidValidity } from './uidvalidity.ts';
+
+export interface MaildirStoreOptions {
+  /** Directory of the mail; also INBOX unless `inbox` says otherwise. */
+  readonly root: string;
+  /** Default `maildir++`. */
+  readonly layout?: LayoutName;
+  /** The visible hierarchy separator, one character; default `/`. */
+  readonly separator?: string;
+  /** Root of dovecot-uidlist, dovecot-keywords, subscriptions and dovecot-uidvalidity; default `root`. */
+  readonly control?: string;
+  /** Root of Dovecot's index files, of the journal and of the mailbox locks; default `root`. */
+  readonly indexDir?: string;
+  readonly inbox?: string;
+  /** `auto`: the file `dsync-journal` in `indexDir`. */
+  readonly journal: 'auto' | Journal;
+  /** `off`: nothing is flushed, for throw-away copies; then no history is claimed either. */
+  readonly fsync: 'on' | 'off';
+  /** Makes the root and INBOX if they are not there; default false. */
+  readonly create?: boolean;
+  /** The time in Unix seconds. */
+  readonly now?: () => number;
+  readonly hostname?: string;
+  /** Holds the lock of a user; default the process's own home. */
+  readonly home?: string;
+  /** One line for the log. */
+  readonly warn?: (message: string) => void;
+  /** Called at every step of a commit, for tests that stop there. */
+  readonly checkpoint?: (step: string) => void;
+}
+
+/**
+ * Opens mail kept as Maildir, in the form that Dovecot itself writes.
+ * @throws {StoreError} `NotFound` if there is no mail at `root` and `create` is not set; `Permission`, `Corrupt`, …
+ */
+export async function openMaildirStore(options: MaildirStoreOptions): Promise<MailStore> {
+  const layout = layoutOf(options);
+  const { roots } = layout;
+  const isNew = !hasCur(roots.inbox);
+  if (isNew && options.create !== true) throw new StoreError('NotFound', `no mail at ${roots.inbox}: there is no cur/ in it`);
+  if (isNew) makeDirectories(roots.mail, ownershipOf(nearest(roots.mail)));
+  for (const root of [roots.control, roots.index]) makeDirectories(root, ownershipOf(roots.mail));
+  const now = options.now ?? (() => Date.now() / 1000);
+  const host = (options.hostname ?? hostname()).replace(/[^A-Za-z0-9.-]/g, '_').slice(0, 40) || 'localhost';
+  const warn = options.warn ?? (() => {});
+  const context: Context = {
+    layout,
+    journal: await openJournal(options.journal, roots.index, options.fsync, warn),
+    fsync: options.fsync === 'on',
+    now,
+    host,
+    clock: new BaseClock(host, now),
+    home: options.home ?? homedir(),
+    warn,
+    checkpoint: options.checkpoint ?? (() => {}),
+    anchors: anchorsOf([roots.mail, roots.control, roots.index, isNew ? roots.mail : roots.inbox]),
+    unflushed: new Set(),
+    boxes: new Map(),
+  };
+  try {
+    if (isNew) makeInbox(context);
+  } catch (cause) {
+    await context.journal[Symbol.asyncDispose]();
+    throw cause;
+  }
+  return new MaildirStore(context);
+}
+
+function layoutOf(options: MaildirStoreOptions): Layout {
+  const { root, layout = 'maildir++', separator = '/', control = root, indexDir = root, inbox = root } = options;
+  // eslint-disable-next-line no-control-regex
+  if ([...separator].length !== 1 || /[\u0000-\u0020\u007f]/.test(separator)) {
+    throw new StoreError('InvalidName', `the hierarchy separator must be one character, not ${JSON.stringify(separator)}`);
+  }
+  return new Layout(layout, separator, { mail: root, control, index: indexDir, inbox });
+}
+
+/** @throws {StoreError} if an INBOX was there before: then its disk is missing, and an empty one must not take its place */
+function makeInbox(context: Context): void {
+  const { layout, journal } = context;
+  if ([...journal.heads().values()].some(({ path }) => path.length === 1 && path[0] === 'INBOX')) {
+    throw new StoreError('Temporary', `INBOX has vanished from ${layout.roots.inbox}: is a file system not mounted?`);
+  }
+  const guid = mailboxGuid(randomBytes(16).toString('hex'));
+  makeFolder(context, ['INBOX'], { guid, uidValidity: nextUidValidity(layout.roots.control, context.now()) });
+}
+
+function nearest(directory: string): string {
+  const parent = dirname(directory);
+  return fs.existsSync(parent) || parent === directory ? parent : nearest(parent);
+}
+
+function anchorsOf(directories: readonly string[]): string[] {
+  const byDevice = new Map<number, string>();
+  for (const directory of directories) {
+    const device = fs.statSync(directory).dev;
+    if (!byDevice.has(device)) byDevice.set(device, join(directory));
+  }
+  return [...byDevice.values()];
+}

@@ -1,0 +1,37 @@
+/**
+ * The fingerprint of a folder that we have just changed. The times of its directories are those of this tick of the
+ * clock, and a change by somebody else in the same tick would leave them as they are. So they are set to times that
+ * the clock has never shown and never will; whatever happens after that is seen.
+ */
+import fs from 'node:fs';
+
+import { attempt, type Folder } from './folder.ts';
+
+/** Beyond this, listing a folder to be sure costs more than the next look. */
+const MAX_LISTED = 50_000;
+
+/** Empty if the folder does not hold exactly the mails with these base names: then it must be listed again. */
+export function sealedFingerprint(folder: Folder, bases: ReadonlySet<string>): string {
+  if (bases.size > MAX_LISTED) return '';
+  let text = '';
+  attempt(() => {
+    if (!setBack(folder.path('cur')) || !setBack(folder.path('new'))) return;
+    const before = folder.stamp();
+    const files = folder.list();
+    if (files.size !== bases.size || [...files.keys()].some((base) => !bases.has(base))) return;
+    if (folder.stamp().contents === before.contents) text = before.text;
+  });
+  return text;
+}
+
+/**
+ * By a fraction of a millisecond, less than any clock's tick, so that programs that look for a later time see one.
+ * False if the file system does not keep such times.
+ */
+function setBack(directory: string): boolean {
+  const { mtimeNs } = fs.statSync(directory, { bigint: true });
+  const microseconds = mtimeNs / 1000n - BigInt(100 + Math.floor(Math.random() * 800));
+  fs.utimesSync(directory, new Date(), Number(microseconds) / 1e6);
+  const now = fs.statSync(directory, { bigint: true }).mtimeNs;
+  return now !== mtimeNs && now % 1_000_000n !== 0n;
+}

@@ -1,0 +1,37 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+import type { MailboxPath } from '@dsync/protocol';
+
+import type { Context } from './context.ts';
+import { takeDotlock } from './dotlock.ts';
+import { makeDirectories, ownershipOf, readText, replaceFile } from './folder.ts';
+import { pathKey } from './layout.ts';
+import { parseSubscriptions, printSubscriptions, type Subscriptions } from './subscriptions.ts';
+
+const FILE = 'subscriptions';
+const LOCK_TIMEOUT_MS = 120_000;
+
+/** @throws {StoreError} if the file is there and cannot be read */
+export function readSubscriptions({ layout }: Context): Subscriptions {
+  const text = readText(join(layout.roots.control, FILE));
+  return text === null ? { version: 2, paths: [], unreadable: [] } : parseSubscriptions(text, layout.storageSeparator);
+}
+
+/** Returns whether it was otherwise before. @throws {StoreError} */
+export async function writeSubscription(context: Context, path: MailboxPath, subscribed: boolean): Promise<boolean> {
+  const { layout, host } = context;
+  const { control, mail } = layout.roots;
+  makeDirectories(control, ownershipOf(mail));
+  const file = join(control, FILE);
+  const owner = ownershipOf(control);
+  // Not `.lock` itself as the new file: the lock must outlive the rename of what is written.
+  await using _lock = await takeDotlock(`${file}.lock`, { host, timeoutMs: LOCK_TIMEOUT_MS, what: 'the subscriptions', guards: file, uid: owner.uid, gid: owner.gid });
+  const now = readSubscriptions(context);
+  const key = pathKey(path);
+  const others = now.paths.filter((other) => pathKey(other) !== key);
+  if ((others.length < now.paths.length) === subscribed) return false;
+  replaceFile(file, `${file}.tmp`, printSubscriptions({ ...now, paths: subscribed ? [...others, path] : others }, layout.storageSeparator), owner);
+  context.unflushed.add(file).add(control);
+  return fs.existsSync(file);
+}

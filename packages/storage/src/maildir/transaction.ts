@@ -1,0 +1,258 @@
+/** Collects what is to be done to a mailbox; bodies go to tmp/ at once, everything else waits for the commit. */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+
+import type { Body, MailboxGuid, MailGuid, Uid } from '@dsync/protocol';
+
+import { StoreError } from '../errors.ts';
+import type { JournalMail } from '../journal/journal.ts';
+import type { Attribute, CommitResult, MailboxTransaction, NewMail } from '../mail-store.ts';
+import type { Box } from './box.ts';
+import { commit } from './commit.ts';
+import { canBeBase, makeBase, printFileName } from './file-name.ts';
+import { attempt, type Ownership } from './folder.ts';
+import { measure, writeStream, writeWhole, type Written } from './incoming.ts';
+import { addKeywords, lettersFor, type KeywordLetters } from './keywords-file.ts';
+import { Workshop } from './temporary.ts';
+
+export type Numbers = Parameters<MailboxTransaction['update']>[0];
+export type Placed = Omit<NewMail, 'received' | 'saved'>;
+
+/** A mail that lies in tmp/ under the name that it is to have. */
+export interface SavedMail {
+  readonly mail: Placed;
+  /** `cur/…` or `new/…`. */
+  at: string;
+  base: string;
+  /** `tmp/…`. */
+  temporary: string;
+}
+
+export interface CopiedMail {
+  readonly how: 'copy' | 'keep';
+  readonly mail: Placed;
+  /** The mail whose bytes it has, as it was remembered. */
+  readonly source: JournalMail;
+}
+
+export interface FlagChange {
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  readonly modseq: bigint;
+  /** The mail when the change was asked for: what differs from it at commit, a user did. */
+  readonly before: JournalMail | undefined;
+}
+
+/** Everything that was asked for. */
+export interface Work {
+  readonly saved: SavedMail[];
+  readonly copied: CopiedMail[];
+  readonly renumbered: Map<Uid, Uid>;
+  readonly flagged: Map<Uid, FlagChange>;
+  readonly expunged: Map<Uid, MailGuid>;
+  readonly attributes: Attribute[];
+  rebuild: { readonly guid: MailboxGuid; readonly uidValidity: number } | null;
+  numbers: Numbers;
+  readonly uidNextAtBegin: number;
+  readonly workshop: Workshop;
+  /** Bytes in tmp/. */
+  bytes: number;
+}
+
+/** A turn of the loop for everybody else after so much work at a stretch. */
+const STRETCH_MS = 8;
+
+export class MaildirTransaction implements MailboxTransaction {
+  readonly #box: Box;
+  readonly #work: Work;
+  readonly #owner: Ownership;
+  readonly #bases = new Set<string>();
+  readonly #firstRecentUid: number;
+  #letters: KeywordLetters | null = null;
+  #used = false;
+  #ended = false;
+  #underWay = 0;
+
+  /** After a look. */
+  constructor(box: Box) {
+    this.#box = box;
+    this.#owner = box.folder.ownership();
+    const head = box.memory().head;
+    this.#firstRecentUid = head.firstRecentUid;
+    this.#work = {
+      saved: [],
+      copied: [],
+      renumbered: new Map(),
+      flagged: new Map(),
+      expunged: new Map(),
+      attributes: [],
+      rebuild: null,
+      numbers: {},
+      uidNextAtBegin: head.uidNext,
+      workshop: new Workshop(box.context.host),
+      bytes: 0,
+    };
+  }
+
+  async save(mail: NewMail, body: Body): Promise<void> {
+    this.#use();
+    this.#underWay++;
+    try {
+      const saved = body instanceof Uint8Array ? this.#saveWhole(mail, body) : await this.#saveStream(mail, body);
+      if (this.#ended) {
+        attempt(() => fs.rmSync(this.#box.folder.path(saved.temporary), { force: true }));
+        this.#mustBeOpen();
+      }
+      this.#work.saved.push(saved);
+    } finally {
+      this.#underWay--;
+    }
+    await breathe();
+  }
+
+  copy(from: Uid, mail: Placed): void {
+    this.#take('copy', from, mail);
+  }
+
+  keep(from: Uid, as: Placed): void {
+    this.#take('keep', from, as);
+  }
+
+  renumber(from: Uid, to: Uid): void {
+    this.#use();
+    this.#work.renumbered.set(from, to);
+  }
+
+  setFlags(uid: Uid, flags: number, keywords: readonly string[], modseq: bigint): void {
+    this.#use();
+    this.#work.flagged.set(uid, { flags, keywords, modseq, before: this.#box.memory().mail(uid) });
+  }
+
+  expunge(uid: Uid, guid: MailGuid): void {
+    this.#use();
+    this.#work.expunged.set(uid, guid);
+  }
+
+  rebuild(as: { readonly guid: MailboxGuid; readonly uidValidity: number }): void {
+    if (this.#used) throw new StoreError('Temporary', 'a rebuild must be the first call of a transaction');
+    this.#use();
+    this.#work.rebuild = as;
+  }
+
+  update(numbers: Numbers): void {
+    this.#use();
+    this.#work.numbers = { ...this.#work.numbers, ...numbers };
+  }
+
+  setAttribute(attribute: Attribute): void {
+    this.#use();
+    this.#work.attributes.push(attribute);
+  }
+
+  async commit(): Promise<CommitResult> {
+    this.#mustBeOpen();
+    if (this.#underWay > 0) throw new StoreError('Temporary', `a commit of ${this.#box.print} while a save is under way`);
+    this.#ended = true;
+    try {
+      return await this.#box.mutex.run(() => commit(this.#box, this.#work));
+    } finally {
+      this.#tidy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#tidy();
+  }
+
+  #saveWhole(mail: NewMail, body: Uint8Array): SavedMail {
+    const saved = this.#name(mail, measure(body));
+    try {
+      writeWhole(this.#box.folder, saved.temporary, body, mail.received, this.#owner);
+    } catch (cause) {
+      throw StoreError.from(cause, `cannot save a mail in ${this.#box.print}`);
+    }
+    this.#work.bytes += body.length;
+    return saved;
+  }
+
+  async #saveStream(mail: NewMail, body: Exclude<Body, Uint8Array>): Promise<SavedMail> {
+    const { folder } = this.#box;
+    // Its name holds its size, which is known only at the end.
+    const first = this.#work.workshop.name(`new/${randomBytes(8).toString('hex')}`);
+    let failure: unknown = null;
+    const watched = watch(body, (cause) => (failure = cause));
+    try {
+      const written = await writeStream(folder, first, watched, mail.received, this.#owner);
+      const saved = this.#name(mail, written);
+      fs.renameSync(folder.path(first), folder.path(saved.temporary));
+      this.#work.bytes += written.physicalSize;
+      return saved;
+    } catch (cause) {
+      attempt(() => fs.rmSync(folder.path(first), { force: true }));
+      // What the sender of the body did wrong is his error, not the store's.
+      if (cause === failure) throw cause;
+      throw StoreError.from(cause, `cannot save a mail in ${this.#box.print}`);
+    }
+  }
+
+  #name(mail: NewMail, { physicalSize, virtualSize }: Written): SavedMail {
+    const usable = canBeBase(mail.guid, physicalSize, virtualSize) && !this.#bases.has(mail.guid);
+    const base = usable ? mail.guid : makeBase(this.#box.context.clock, physicalSize, virtualSize);
+    this.#bases.add(base);
+    const at = placeOf(base, mail, this.#lettersOf(mail.keywords), this.#firstRecentUid);
+    return { mail, base, at, temporary: this.#work.workshop.name(at) };
+  }
+
+  #lettersOf(keywords: readonly string[]): string {
+    if (keywords.length === 0) return '';
+    this.#letters = addKeywords(this.#letters ?? this.#box.folder.readKeywords(), keywords);
+    return lettersFor(this.#letters, keywords).text;
+  }
+
+  #take(how: 'copy' | 'keep', from: Uid, mail: Placed): void {
+    this.#use();
+    const source = this.#box.memory().mail(from);
+    // Expunged by somebody else meanwhile: there is nothing left to copy, and the other side has it still.
+    if (source !== undefined) this.#work.copied.push({ how, mail, source });
+  }
+
+  #tidy(): void {
+    const { folder } = this.#box;
+    for (const { temporary } of this.#work.saved) attempt(() => fs.unlinkSync(folder.path(temporary)));
+    this.#work.workshop[Symbol.dispose]();
+  }
+
+  #use(): void {
+    this.#mustBeOpen();
+    this.#used = true;
+  }
+
+  #mustBeOpen(): void {
+    if (this.#ended) throw new StoreError('Temporary', `the transaction on ${this.#box.print} has ended`);
+  }
+}
+
+/** Where a new mail goes: without flags and not yet shown to a client, to new/ (storage-formats.md 2.3). */
+export function placeOf(base: string, mail: { readonly uid: number; readonly flags: number }, letters: string, firstRecentUid: number): string {
+  if (mail.flags === 0 && letters === '' && mail.uid >= firstRecentUid) return `new/${base}`;
+  return `cur/${printFileName(base, mail.flags, letters)}`;
+}
+
+async function* watch(body: AsyncIterable<Uint8Array>, failed: (cause: unknown) => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    failed(cause);
+    throw cause;
+  }
+}
+
+let stretch = performance.now();
+
+async function breathe(): Promise<void> {
+  if (performance.now() - stretch < STRETCH_MS) return;
+  await new Promise((resolve) => setImmediate(resolve));
+  stretch = performance.now();
+}

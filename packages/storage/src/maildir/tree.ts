@@ -1,0 +1,178 @@
+/** The store's names, numbers and what is remembered of names that are gone. */
+import { randomBytes } from 'node:crypto';
+
+import { compareBytes, mailboxGuid, type MailboxGuid, type MailboxPath } from '@dsync/protocol';
+
+import { StoreError } from '../errors.ts';
+import type { JournalHead, JournalName } from '../journal/journal.ts';
+import type { TreeNode, TreeSnapshot } from '../mail-store.ts';
+import { Box, samePath } from './box.ts';
+import { ChangeLog } from './change-log.ts';
+import { flush, type Context } from './context.ts';
+import { isBelow, isInbox, pathKey } from './layout.ts';
+import { statusOf } from './mailbox.ts';
+import { scan } from './scan.ts';
+import { readSubscriptions } from './subscriptions-file.ts';
+import { printUidlist } from './uidlist.ts';
+
+/** Mailboxes looked at in one go; between two of them others get their turn. */
+const AT_ONCE = 16;
+
+/** @throws {StoreError} if anything cannot be read: nothing may be taken for deleted then */
+export async function readTree(context: Context): Promise<TreeSnapshot> {
+  const { layout, journal } = context;
+  const heads = journal.heads();
+  const found = scan(layout, context.warn);
+  const byPath = new Map([...heads.values()].map((head) => [pathKey(head.path), head]));
+  if (byPath.has('INBOX') && !found.mailboxes.some(isInbox)) {
+    throw new StoreError('Temporary', `INBOX has vanished from ${layout.roots.inbox}: is a file system not mounted?`);
+  }
+  const boxes = await openBoxes(context, found.mailboxes, heads, byPath);
+  const log = new ChangeLog(layout.roots.index);
+  await noteRenames(context, boxes, heads, log);
+  await lookAtAll(boxes);
+  await noteDeletions(context, boxes, heads, log);
+  return snapshot(context, boxes, found.directories, log);
+}
+
+/** One box for every folder, the known ones again, each with what the journal has of it. */
+async function openBoxes(
+  context: Context,
+  paths: readonly MailboxPath[],
+  heads: ReadonlyMap<MailboxGuid, JournalHead>,
+  byPath: ReadonlyMap<string, JournalHead>,
+): Promise<Box[]> {
+  const known = new Map([...context.boxes.values()].map((box) => [pathKey(box.path), box]));
+  context.boxes.clear();
+  const boxes: Box[] = [];
+  for (const path of paths.toSorted((a, b) => compareBytes(context.layout.print(a), context.layout.print(b)))) {
+    const box = known.get(pathKey(path)) ?? new Box(context, path);
+    const there = byPath.get(pathKey(path));
+    if (there !== undefined && there.fingerprint !== '' && there.fingerprint === box.folder.stamp().text) box.head = there;
+    else {
+      const guid = box.folder.readUidlistHeader()?.guid ?? null;
+      box.head = guid === null ? (there ?? null) : (heads.get(guid) ?? null);
+    }
+    boxes.push(box);
+  }
+  await separateTwins(context, boxes);
+  for (const box of boxes) if (box.head !== null) context.boxes.set(box.head.guid, box);
+  return boxes;
+}
+
+/** Two folders with one GUID (one was copied): the name that sorts first gets a new one at once (sync-semantics.md 3.1). */
+async function separateTwins(context: Context, boxes: readonly Box[]): Promise<void> {
+  const seen = new Map<string, Box>();
+  for (const box of boxes) {
+    const guid = box.head?.guid ?? box.folder.readUidlistHeader()?.guid ?? null;
+    if (guid === null) continue;
+    const twin = seen.get(guid);
+    seen.set(guid, box);
+    if (twin !== undefined) await giveNewGuid(context, twin, guid);
+  }
+}
+
+async function giveNewGuid(context: Context, box: Box, former: string): Promise<void> {
+  await using _lock = await box.lockUidlist();
+  const uidlist = box.folder.readUidlist();
+  if (uidlist === null || uidlist.guid !== former) return;
+  const guid = mailboxGuid(randomBytes(16).toString('hex'));
+  context.warn(`${box.print} has the GUID ${former} of another mailbox too, it gets ${guid}`);
+  box.folder.replaceUidlist(printUidlist({ ...uidlist, guid }), box.folder.ownership());
+  await flush(context, [box.folder.uidlistFile, box.folder.places.control]);
+  box.head = null;
+}
+
+async function noteRenames(context: Context, boxes: readonly Box[], heads: ReadonlyMap<MailboxGuid, JournalHead>, log: ChangeLog): Promise<void> {
+  const { journal, layout } = context;
+  const names = new Map(journal.names().map((name) => [pathKey(name.path), name]));
+  const renamed: JournalName[] = [];
+  for (const { head, path } of boxes) {
+    const before = head === null ? undefined : heads.get(head.guid);
+    if (before === undefined || samePath(before.path, path)) continue;
+    const renamedAt = log.time('renamed', layout.hash(path)) || Math.floor(context.now());
+    renamed.push({ ...(names.get(pathKey(path)) ?? blankName(path)), renamedAt, removedAt: 0 });
+  }
+  if (renamed.length > 0) await journal.writeNames(renamed);
+}
+
+async function lookAtAll(boxes: readonly Box[]): Promise<void> {
+  const queue = boxes.values();
+  const worker = async (): Promise<void> => {
+    for (const box of queue) await box.mutex.run(() => box.look());
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, boxes.length) }, worker));
+}
+
+/** What the journal knows and the disk has no more, under any name, was deleted by somebody. INBOX never is. */
+async function noteDeletions(context: Context, boxes: readonly Box[], heads: ReadonlyMap<MailboxGuid, JournalHead>, log: ChangeLog): Promise<void> {
+  const { journal } = context;
+  const now = journal.heads();
+  const alive = new Set(boxes.map((box) => box.guid));
+  const paths = new Set(boxes.map((box) => pathKey(box.path)));
+  for (const [guid, { path }] of heads) {
+    if (alive.has(guid) || !now.has(guid) || isInbox(path)) continue;
+    const at = log.time('mailbox-deleted', guid) || Math.floor(context.now());
+    await journal.dropMailbox(guid, at);
+    const name = journal.names().find((other) => samePath(other.path, path)) ?? blankName(path);
+    const gone = !paths.has(pathKey(path)) && !boxes.some((box) => isBelow(box.path, path));
+    await journal.writeNames([{ ...name, createdAt: 0, renamedAt: 0, removedAt: gone ? at : 0 }]);
+  }
+}
+
+function snapshot(context: Context, boxes: readonly Box[], directories: readonly MailboxPath[], log: ChangeLog): TreeSnapshot {
+  const { layout, journal } = context;
+  const names = new Map(journal.names().map((name) => [pathKey(name.path), name]));
+  const subscribed = new Map(readSubscriptions(context).paths.map((path) => [pathKey(path), path]));
+  const node = (path: MailboxPath, facts: Pick<TreeNode, 'exists' | 'mailbox'>): TreeNode => {
+    const name = names.get(pathKey(path));
+    const hash = layout.hash(path);
+    const isSubscribed = subscribed.has(pathKey(path));
+    return {
+      path,
+      ...facts,
+      renamedAt: Math.max(name?.renamedAt ?? 0, log.time('renamed', hash)),
+      createdAt: name?.createdAt ?? 0,
+      subscribed: isSubscribed,
+      subscriptionChangedAt: Math.max(
+        name?.subscribed === isSubscribed ? name.subscriptionChangedAt : 0,
+        log.time(isSubscribed ? 'subscribed' : 'unsubscribed', hash),
+      ),
+    };
+  };
+  const nodes = new Map<string, TreeNode>();
+  for (const path of directories) nodes.set(pathKey(path), node(path, { exists: true }));
+  for (const { path, head } of boxes) if (head !== null) nodes.set(pathKey(path), node(path, { exists: true, mailbox: statusOf(head) }));
+  for (const [key, path] of subscribed) if (!nodes.has(key)) nodes.set(key, node(path, { exists: false }));
+  return {
+    separator: layout.separator,
+    nodes: [...nodes.values()].toSorted((a, b) => compareBytes(pathKey(a.path), pathKey(b.path))),
+    deletions: deletions(context, nodes, log),
+  };
+}
+
+function deletions(context: Context, nodes: ReadonlyMap<string, TreeNode>, log: ChangeLog): TreeSnapshot['deletions'] {
+  const { layout, journal } = context;
+  const mailboxes = new Map<string, number>([...log.all('mailbox-deleted'), ...journal.deletedMailboxes()]);
+  const directories = new Map(log.all('directory-deleted'));
+  const unsubscribes = new Map(log.all('unsubscribed'));
+  for (const { path, removedAt, subscribed, subscriptionChangedAt } of journal.names()) {
+    const hash = layout.hash(path);
+    if (removedAt > 0) directories.set(hash, Math.max(removedAt, directories.get(hash) ?? 0));
+    if (!subscribed && subscriptionChangedAt > 0) unsubscribes.set(hash, Math.max(subscriptionChangedAt, unsubscribes.get(hash) ?? 0));
+  }
+  for (const { path, exists, mailbox } of nodes.values()) {
+    if (mailbox !== undefined) mailboxes.delete(mailbox.guid);
+    if (exists) for (let length = 1; length <= path.length; length++) directories.delete(layout.hash(path.slice(0, length)));
+    unsubscribes.delete(layout.hash(path));
+  }
+  return {
+    mailboxes: [...mailboxes].flatMap(([guid, time]) => (/^0*$/.test(guid) ? [] : [{ guid: mailboxGuid(guid), time }])),
+    directories: [...directories].map(([hash, time]) => ({ hash, time })),
+    unsubscribes: [...unsubscribes].map(([hash, time]) => ({ hash, time })),
+  };
+}
+
+export function blankName(path: MailboxPath): JournalName {
+  return { path, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0, removedAt: 0 };
+}
