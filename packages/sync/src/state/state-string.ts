@@ -51,7 +51,8 @@ export function parseSyncState(text: string): ParsedState {
   const current = (content.length - VERSION.length) % RECORD === 0;
   if (!old && !current) return { ok: false, reason: 'Invalid input size' };
   if (crc32(content) !== bytes.readUInt32LE(content.length)) return { ok: false, reason: 'CRC32 mismatch' };
-  if (!current) return { ok: true, state: new Map() };
+  // Some numbers of records fit both sizes; then the version bytes tell.
+  if (!current || (old && !bytes.subarray(0, VERSION.length).equals(VERSION))) return { ok: true, state: new Map() };
   return readRecords(content.subarray(VERSION.length));
 }
 

@@ -1,5 +1,6 @@
 /** The state of `-s`: what both sides were known to have in common (sync-semantics.md 7.2, dovecot-wire.md §6). */
 import type { MailboxGuid, Modseq } from '@dsync/protocol';
+import type { MailboxStatus } from '@dsync/storage';
 
 export interface MailboxSyncState {
   readonly uidValidity: number;
@@ -11,3 +12,35 @@ export interface MailboxSyncState {
 }
 
 export type SyncState = ReadonlyMap<MailboxGuid, MailboxSyncState>;
+
+type MailboxNumbers = Pick<MailboxStatus, 'uidValidity' | 'uidNext' | 'messages' | 'highestModseq'>;
+
+/**
+ * Whether a side has changed nothing in a mailbox since the state was made (sync-semantics.md 7.2). Only what both sides
+ * say of themselves shows that there is nothing to do; Dovecot asks the starting side alone.
+ */
+export function isUnchanged(state: MailboxSyncState, now: MailboxNumbers): boolean {
+  return (
+    state.lastCommonUid > 0 &&
+    state.uidValidity === now.uidValidity &&
+    state.lastCommonUid === now.uidNext - 1 &&
+    state.lastCommonModseq === now.highestModseq &&
+    state.messages === now.messages
+  );
+}
+
+/** What both sides are sure of: the lower of their values. Null if they do not even have one UIDVALIDITY. */
+export function commonState(a: MailboxSyncState, b: MailboxSyncState): MailboxSyncState | null {
+  if (a.uidValidity !== b.uidValidity) return null;
+  return {
+    uidValidity: a.uidValidity,
+    lastCommonUid: Math.min(a.lastCommonUid, b.lastCommonUid),
+    lastCommonModseq: lower(a.lastCommonModseq, b.lastCommonModseq),
+    lastCommonPrivateModseq: lower(a.lastCommonPrivateModseq, b.lastCommonPrivateModseq),
+    messages: Math.min(a.messages, b.messages),
+  };
+}
+
+function lower(a: Modseq, b: Modseq): Modseq {
+  return a < b ? a : b;
+}

@@ -1,3 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+
 import { fc, test as prop } from '@fast-check/jest';
 import { describe, expect, test } from '@jest/globals';
 
@@ -44,5 +48,42 @@ describe('the state that is printed and given to the next run', () => {
 
   prop.prop([fc.string()])('any text is read or refused', (text) => {
     expect(typeof parseSyncState(text).ok).toBe('boolean');
+  });
+});
+
+describe('texts that are no states of today', () => {
+  test.each([
+    [1, Buffer.alloc(40, 0x11)],
+    // As long as 9 records of today with their header.
+    [10, Buffer.alloc(400, 0x11)],
+  ])('%s records of an old Dovecot say nothing', (_, records) => {
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32LE(crc32(records));
+    expect(parseSyncState(Buffer.concat([records, sum]).toString('base64'))).toEqual({ ok: true, state: new Map() });
+  });
+});
+
+const VECTORS = join(process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'), 'vectors/dovecot-2.3.19');
+const RUNS = ['01-first-sync', '02-backup', '04-stateful-noop', '05-incremental', '11-attributes', '12-attributes-delete', '13-stateful-remote-only-change'];
+
+(existsSync(VECTORS) ? describe : describe.skip)('states that Dovecot 2.3.19 printed', () => {
+  test.each(RUNS)('%s is read, and printed again to the letter', (run) => {
+    const text = readFileSync(join(VECTORS, run, 'state-out.txt'), 'latin1').trim();
+    const parsed = parseSyncState(text);
+    if (!parsed.ok) throw new Error(parsed.reason);
+    expect(parsed.state.size).toBeGreaterThan(0);
+    expect(printSyncState(parsed.state)).toBe(text);
+  });
+
+  test('the first run has INBOX with its UIDVALIDITY, six mails and modseq 1', () => {
+    const parsed = parseSyncState(readFileSync(join(VECTORS, '01-first-sync/state-out.txt'), 'latin1').trim());
+    if (!parsed.ok) throw new Error(parsed.reason);
+    expect(parsed.state.get(mailboxGuid('eb565e30b878046b780200003db85ab9'))).toEqual({
+      uidValidity: 0x6b0478bb,
+      lastCommonUid: 6,
+      lastCommonModseq: 1n,
+      lastCommonPrivateModseq: 0n,
+      messages: 6,
+    });
   });
 });
