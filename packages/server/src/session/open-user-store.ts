@@ -40,7 +40,9 @@ async function openMaildir(location: ExpandedLocation, options: StoreOptions): P
     layout,
     separator: options.separator ?? (layout === 'fs' ? '/' : '.'),
     journal: 'auto',
-    fsync: options.fsync,
+    // As Dovecot does for a user's first mail; the store itself refuses if there was mail before that has vanished.
+    create: true,
+    fsync: options.fsync ? 'on' : 'off',
     ...(location.control === null ? {} : { control: location.control }),
     ...(location.index === null ? {} : { indexDir: location.index }),
     ...(location.inbox === null ? {} : { inbox: location.inbox }),
