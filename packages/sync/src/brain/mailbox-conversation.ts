@@ -20,7 +20,7 @@ import { planMails } from '../mails/plan-mails.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
-import { allEnded, deferred } from './deferred.ts';
+import { allEnded, type Deferred, deferred } from './deferred.ts';
 import { needsFacts } from './handshake.ts';
 import { ChangeCollector, changeMessages, expectKind, isKind } from './mail-messages.ts';
 import { MailExport } from './mail-export.ts';
@@ -128,19 +128,25 @@ class Exchange implements AsyncDisposable {
       await this.#end();
     }
     if (this.#receivesMails) {
-      const plan = await this.#planned.promise;
+      const plan = await this.#flushAndWait(this.#planned);
       for (const request of this.#requests(plan)) await conversation.send(request);
       await this.#end();
     }
     if (this.#sendsMails) {
-      const requests = await this.#requested.promise;
+      const requests = await this.#flushAndWait(this.#requested);
       const mails = new MailExport(this.#talk.view, conversation, changes.mails, peerIsOurs(this.#session.channel));
       for (const request of requests) await mails.send(request);
       await this.#end();
     }
-    const counts = await this.#applied.promise;
+    const counts = await this.#flushAndWait(this.#applied);
     await conversation.send(this.#ownState(counts));
     await this.#session.channel.flush();
+  }
+
+  /** What the receive track waits for may be the answer to what is still queued here. */
+  async #flushAndWait<T>(waiting: Deferred<T>): Promise<T> {
+    await this.#session.channel.flush();
+    return await waiting.promise;
   }
 
   async #receiveTrack(): Promise<void> {
