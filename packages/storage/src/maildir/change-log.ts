@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { attempt } from './folder.ts';
+import { adopt, attempt, ownershipOf } from './folder.ts';
 import { parseMailboxLog, printMailboxLog, type MailboxLogKind, type MailboxLogRecord } from './mailbox-log.ts';
 
 const FILE = 'dovecot.mailbox.log';
@@ -32,5 +32,10 @@ export class ChangeLog {
 
 /** For a Dovecot that synchronises this store with somebody else. Leaving it out does no harm, so no error is told. */
 export function noteChange(indexRoot: string, kind: MailboxLogKind, id: string, time: number): void {
-  attempt(() => fs.appendFileSync(join(indexRoot, FILE), printMailboxLog([{ kind, id, time: Math.floor(time) }]), { mode: 0o600 }));
+  attempt(() => {
+    const file = join(indexRoot, FILE);
+    const isNew = !fs.existsSync(file);
+    fs.appendFileSync(file, printMailboxLog([{ kind, id, time: Math.floor(time) }]));
+    if (isNew) adopt(file, ownershipOf(indexRoot), 'file');
+  });
 }

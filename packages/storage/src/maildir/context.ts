@@ -37,5 +37,5 @@ export async function flush(context: Context, paths: readonly string[]): Promise
 }
 
 export function headOf(context: Context, guid: MailboxGuid): JournalHead | null {
-  return context.journal.heads().get(guid) ?? null;
+  return context.journal.head(guid) ?? null;
 }

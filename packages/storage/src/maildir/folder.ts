@@ -180,7 +180,7 @@ export function nowNs(): bigint {
 export function ownershipOf(directory: string): Ownership {
   try {
     const { uid, gid, mode } = fs.statSync(directory);
-    return { uid, gid, directoryMode: mode & 0o7777, fileMode: mode & 0o666 };
+    return { uid, gid, directoryMode: mode & 0o2777, fileMode: mode & 0o666 };
   } catch (cause) {
     throw StoreError.from(cause, `cannot look at ${directory}`);
   }

@@ -1,6 +1,44 @@
-import { createMemoryJournal } from '../journal/memory-journal.ts';
-import type { Journal } from '../journal/journal.ts';
+import fs from 'node:fs';
+import { join } from 'node:path';
 
-export async function openJournal(journal: 'auto' | Journal, _indexRoot: string, _fsync: 'on' | 'off', _warn: (message: string) => void): Promise<Journal> {
-  return journal === 'auto' ? createMemoryJournal() : journal;
+import { StoreError } from '../errors.ts';
+import type { Journal } from '../journal/journal.ts';
+import { openLmdbJournal } from '../journal/lmdb-journal.ts';
+import { adopt, attempt, ownershipOf } from './folder.ts';
+import { JOURNAL_FILE } from './layout.ts';
+import { throwAwayJournal } from './throw-away-journal.ts';
+
+/**
+ * The store's journal. One that is damaged is set aside, and the next comparison is a full one.
+ * @throws {StoreError} if a damaged one cannot be set aside; `Permission`, `DiskFull`, …
+ */
+export async function openJournal(journal: 'auto' | Journal, indexRoot: string, fsync: 'on' | 'off', warn: (message: string) => void): Promise<Journal> {
+  const base = journal === 'auto' ? await openFile(join(indexRoot, JOURNAL_FILE), fsync, warn) : journal;
+  return fsync === 'on' ? base : throwAwayJournal(base);
+}
+
+async function openFile(file: string, fsync: 'on' | 'off', warn: (message: string) => void): Promise<Journal> {
+  const owner = ownershipOf(join(file, '..'));
+  try {
+    return await openOwned(file, fsync, owner);
+  } catch (cause) {
+    if (!(cause instanceof StoreError && cause.code === 'Corrupt')) throw cause;
+    const aside = `${file}.damaged`;
+    try {
+      fs.renameSync(file, aside);
+      fs.rmSync(`${file}-lock`, { force: true });
+    } catch (second) {
+      throw StoreError.from(second, `cannot set the damaged journal ${file} aside`);
+    }
+    warn(`${cause.message}; it is kept as ${aside}, the next comparison is a full one`);
+    return openOwned(file, fsync, owner);
+  }
+}
+
+async function openOwned(file: string, fsync: 'on' | 'off', owner: ReturnType<typeof ownershipOf>): Promise<Journal> {
+  const isNew = !fs.existsSync(file);
+  const journal = await openLmdbJournal(file, { fsync });
+  // As the mail's owner must be able to open it, too.
+  if (isNew) for (const name of [file, `${file}-lock`]) attempt(() => adopt(name, owner, 'file'));
+  return journal;
 }

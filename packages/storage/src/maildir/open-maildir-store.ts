@@ -56,7 +56,8 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
   const { roots } = layout;
   const isNew = !hasCur(roots.inbox);
   if (isNew && options.create !== true) throw new StoreError('NotFound', `no mail at ${roots.inbox}: there is no cur/ in it`);
-  if (isNew) makeDirectories(roots.mail, ownershipOf(nearest(roots.mail)));
+  // Nobody else's business, whatever the mode of the directory around it.
+  if (isNew) makeDirectories(roots.mail, { ...ownershipOf(nearest(roots.mail)), directoryMode: 0o700, fileMode: 0o600 });
   for (const root of [roots.control, roots.index]) makeDirectories(root, ownershipOf(roots.mail));
   const now = options.now ?? (() => Date.now() / 1000);
   const host = (options.hostname ?? hostname()).replace(/[^A-Za-z0-9.-]/g, '_').slice(0, 40) || 'localhost';
