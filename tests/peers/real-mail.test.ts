@@ -86,6 +86,13 @@ describeWith(['root', 'dovecot23', 'corpus'], 'all the sample mail', () => {
 
     const merged = await expectSame(dovecot);
     await expectNothingToDo(dovecot);
+    const guids = (account: JudgedAccount, name: string, without: readonly number[] = []): string[] =>
+      (account.mailboxes[name]?.mails ?? []).filter(({ uid }) => !without.includes(uid)).map(({ guid }) => guid);
+    expect(guids(merged, 'R&D')).toEqual(guids(before, 'R&D', [3, 4]));
+    expect(guids(merged, 'Ärger')).toEqual(guids(before, 'Ärger', [7]));
+    expect(merged.mailboxes['R&D']?.mails.find(({ uid }) => uid === 6)?.flags).toEqual(['NearOnly', '\\Flagged']);
+    expect(merged.mailboxes['Ärger']?.mails[0]?.flags).toEqual([]);
+    expect(merged.mailboxes['INBOX']?.mails).toHaveLength((before.mailboxes['INBOX']?.mails.length ?? 0) + 2);
     const names = new Set(NAMES);
     for (const gone of ['Projects/a/b/c/d/e/f/g', 'emoji 😀/👩‍👩‍👧']) names.delete(gone);
     for (const made of ['Neu/ganz neu ß', 'Done/g & co']) names.add(made);

@@ -81,7 +81,9 @@ const listMailboxes = async (imap: ImapClient): Promise<string[]> => {
 const doveadmLines = async (dovecot: Dovecot, args: readonly string[]): Promise<string[]> => {
   const outcome = await dovecot.doveadm(['-f', 'tab', ...args]);
   if (outcome.code !== 0) throw new Error(`doveadm ${args.join(' ')}: ${outcome.stderr}`);
-  return outcome.stdout.toString('utf8').trimEnd().split('\n').slice(1).sort(byText);
+  // \Recent tells which session saw a mail first, and belongs to no account.
+  const text = outcome.stdout.toString('utf8').replace(/(?<=\t)\\Recent ?| \\Recent/g, '');
+  return text.trimEnd().split('\n').slice(1).sort(byText);
 };
 
 export const judgeAccount = async (dovecot: Dovecot, user: string): Promise<JudgedAccount> => {
