@@ -63,7 +63,7 @@ export const oursTcp = async (folder: string, model: string): Promise<Tool> => {
   const [port = 0] = await freePorts(1);
   const settings = ['-o', `mail_location=maildir:${destination}`, '-o', 'doveadm_password=secret'];
   const child: ChildProcess = spawn(join(BIN, 'dsync-server'), [...settings, '--listen', `tcp:127.0.0.1:${port}`], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'ignore'],
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   await untilAccepting(port, child, () => Promise.resolve('dsync-server did not start'));
