@@ -258,6 +258,8 @@ export interface MailStore extends AsyncDisposable {
    * @throws {StoreError} `NotFound` when no namespace is left, `Temporary` when two of them differ in separator
    */
   selectNamespaces?(selection: NamespaceSelection): MailStore;
+  /** The prefixes of its namespaces; absent: one namespace without prefix. */
+  readonly namespacePrefixes?: readonly string[];
   /** The per-user lock of `-l`. @throws {StoreError} `Locked` */
   lockUser(timeoutMs: number): Promise<AsyncDisposable>;
 }

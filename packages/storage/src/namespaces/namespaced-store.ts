@@ -57,6 +57,10 @@ class NamespacedStore implements MailStore {
       .toSorted((a, b) => b.parts.length - a.parts.length);
   }
 
+  get namespacePrefixes(): readonly string[] {
+    return this.#namespaces.map((namespace) => namespace.prefix);
+  }
+
   selectNamespaces(selection: NamespaceSelection): MailStore {
     return new NamespacedStore(visibleNamespaces(this.#namespaces, selection), 'view');
   }

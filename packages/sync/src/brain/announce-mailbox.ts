@@ -63,20 +63,34 @@ export function provenEqual(a: Numbers, b: Numbers): boolean {
 }
 
 /**
+ * Whether nothing has to be done to make the \Recent state of both sides the same: who has shown more mails to a client
+ * wins, and in a one-sided run only the destination learns it.
+ */
+export function recentSettled(
+  rules: Pick<SessionRules, 'localIs'>,
+  local: Pick<Numbers, 'firstRecentUid'>,
+  remote: Pick<Numbers, 'firstRecentUid'>,
+): boolean {
+  if (rules.localIs === 'peer') return local.firstRecentUid === remote.firstRecentUid;
+  const [source, destination] = rules.localIs === 'source' ? [local, remote] : [remote, local];
+  return destination.firstRecentUid >= source.firstRecentUid;
+}
+
+/**
  * Whether the mailbox needs no look. Both ends conclude it from the same two messages, so they conclude the same.
  * Where a digest is missing, the six numbers decide as with Dovecot, which can overlook equally many changes on both
  * sides (sync-semantics.md 4.2).
  */
-export function canSkip(rules: SessionRules, a: MessageOf<'mailbox'>, b: MessageOf<'mailbox'>): boolean {
-  if (rules.algorithm !== 'changed' || rules.dryRun) return false;
-  if (a.digest !== undefined && b.digest !== undefined) return provenEqual(a, b);
+export function canSkip(rules: SessionRules, ours: MessageOf<'mailbox'>, theirs: MessageOf<'mailbox'>): boolean {
+  if (rules.algorithm !== 'changed' || rules.dryRun || !recentSettled(rules, ours, theirs)) return false;
+  if (ours.digest !== undefined && theirs.digest !== undefined) return provenEqual(ours, theirs);
   return (
-    a.uidValidity === b.uidValidity &&
-    a.uidNext === b.uidNext &&
-    a.messages === b.messages &&
-    a.highestModseq === b.highestModseq &&
-    a.highestPrivateModseq === b.highestPrivateModseq &&
-    a.firstRecentUid === b.firstRecentUid
+    ours.uidValidity === theirs.uidValidity &&
+    ours.uidNext === theirs.uidNext &&
+    ours.messages === theirs.messages &&
+    ours.highestModseq === theirs.highestModseq &&
+    ours.highestPrivateModseq === theirs.highestPrivateModseq &&
+    ours.firstRecentUid === theirs.firstRecentUid
   );
 }
 

@@ -11,9 +11,9 @@
  * no requests and receives no mails; a destination sends neither attributes nor changes nor mails (except in a dry run,
  * where both send their lists so that both plans can be shown, and nothing else).
  */
-import type { Conversation, MessageOf, Uid } from '@dsync/protocol';
+import type { Body, Conversation, MessageOf, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
-import type { Attribute, Mailbox, MailboxChanges, MailFacts } from '@dsync/storage';
+import { StoreError, type Attribute, type Mailbox, type MailboxChanges, type MailFacts } from '@dsync/storage';
 
 import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
 import { planMails } from '../mails/plan-mails.ts';
@@ -201,14 +201,38 @@ class Exchange implements AsyncDisposable {
   async #receiveMails(mails: MailImport): Promise<void> {
     const { conversation, view } = this.#talk;
     const { observer, notes } = this.#session;
+    let gone = false;
+    /** Undefined: the mailbox was deleted while the run went on; the next run finds the deletion. */
+    const unlessGone = async <T>(work: Promise<T>): Promise<T | undefined> => {
+      try {
+        return await work;
+      } catch (error) {
+        if (!(await this.#isDeletedMeanwhile(error))) throw error;
+        gone = true;
+        return undefined;
+      }
+    };
     for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
       const mail = expectKind(m, 'mail', 'mails');
-      await mails.take(mail);
+      if (gone) await ignoreBody(mail.body);
+      else await unlessGone(mails.take(mail));
       observer.mailsReceived?.(view.path, mails.received, mails.wanted, mails.bytes);
     }
-    const result = await mails.commit();
-    notes.unexpected.push(...result.unexpected);
-    this.#applied.resolve(result.counts);
+    const result = gone ? undefined : await unlessGone(mails.commit());
+    if (result === undefined) {
+      this.#equalAfter = false;
+      if (mails.wanted > 0) notes.unexpected.push(`Mailbox ${view.path.join('/')} was deleted meanwhile`);
+    } else {
+      notes.unexpected.push(...result.unexpected);
+    }
+    this.#applied.resolve(result?.counts ?? NOTHING);
+  }
+
+  async #isDeletedMeanwhile(error: unknown): Promise<boolean> {
+    if (!(error instanceof StoreError) || error.code !== 'NotFound') return false;
+    const still = await this.#session.store.openMailbox(this.#talk.ours.mailboxGuid);
+    await still?.[Symbol.asyncDispose]();
+    return still === null;
   }
 
   /** Both plans from both lists; a source that receives no lists has nothing to plan. */
@@ -320,6 +344,12 @@ class Exchange implements AsyncDisposable {
 function sideNumbers(message: MessageOf<'mailbox'>): Omit<MailSide, 'mails' | 'expunges' | 'facts'> {
   const { uidValidity, uidNext, messages, highestModseq, firstRecentUid } = message;
   return { uidValidity, uidNext, messages, highestModseq, firstRecentUid };
+}
+
+/** Reads a body to its end, which must be done before the next message. */
+async function ignoreBody(body: Body | undefined): Promise<void> {
+  if (body === undefined || body instanceof Uint8Array) return;
+  for await (const _chunk of body);
 }
 
 /** The plan of a side that must leave its mailbox alone. */

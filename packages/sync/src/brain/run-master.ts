@@ -8,7 +8,7 @@ import type { SyncOptions } from '../options.ts';
 import type { MailCounts, SyncObserver, SyncReport, TreeCounts } from '../report.ts';
 import type { SyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
-import { equalState, provenEqual } from './announce-mailbox.ts';
+import { equalState, provenEqual, recentSettled } from './announce-mailbox.ts';
 import { masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind } from './mail-messages.ts';
@@ -33,7 +33,7 @@ export async function runMaster(
   const common = rules.algorithm === 'state' ? options.state : null;
   try {
     const session: Session = {
-      store: storeForRun(store, rules.selection),
+      store: storeForRun(store, rules),
       channel,
       rules,
       observer,
@@ -93,7 +93,7 @@ function skippedByTree(session: Session, merged: MergedMailbox): boolean {
   const { local, remote } = merged;
   if (session.rules.algorithm === 'full' || !peerIsOurs(session.channel)) return false;
   if (local === undefined || remote === undefined) return false;
-  return local.guid === remote.guid && provenEqual(local, remote);
+  return local.guid === remote.guid && provenEqual(local, remote) && recentSettled(session.rules, local, remote);
 }
 
 async function finish(session: Session, trees: TreeOutcome): Promise<SyncReport> {

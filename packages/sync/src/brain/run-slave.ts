@@ -36,7 +36,7 @@ export async function runSlave(
   try {
     const rules = slaveRules(channel.handshake);
     const session: Session = {
-      store: storeForRun(store, rules.selection),
+      store: storeForRun(store, rules),
       channel,
       rules,
       observer,

@@ -2,7 +2,7 @@
 import type { Channel, MailboxGuid } from '@dsync/protocol';
 import type { MailStore } from '@dsync/storage';
 
-import type { Selection } from '../options.ts';
+import { SyncError } from '../errors.ts';
 import type { MailboxReport, SyncObserver } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { SessionRules } from './handshake.ts';
@@ -40,9 +40,14 @@ export function peerIsOurs(channel: Channel): boolean {
 
 /**
  * The part of the store that the run looks at: the namespaces that were asked for.
+ * @throws {SyncError} `NoSuchNamespace`: the side that serves a run takes no other namespace for one that it lacks
  */
-export function storeForRun(store: MailStore, selection: Selection): MailStore {
-  if (store.selectNamespaces !== undefined) return store.selectNamespaces(selection);
-  // A prefix that is not there means the namespace without prefix (sync-semantics.md 1.4), which is all that there is.
-  return store;
+export function storeForRun(store: MailStore, rules: Pick<SessionRules, 'role' | 'selection'>): MailStore {
+  const { role, selection } = rules;
+  const whole: MailStore = store.selectNamespaces?.(selection) ?? store;
+  const unknown = selection.namespaces.find((prefix) => !(store.namespacePrefixes ?? ['']).includes(prefix));
+  // On the side that starts it means the namespace without prefix, if there is one (sync-semantics.md 1.4).
+  if (role === 'slave' && unknown !== undefined)
+    throw new SyncError('NoSuchNamespace', `Namespace not found: '${unknown}'`);
+  return whole;
 }
