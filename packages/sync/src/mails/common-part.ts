@@ -80,8 +80,9 @@ function commonEnd(
     const fit = fitAt(l, r);
     if (fit === 'other') return end;
     if (fit === 'fits') {
-      // Both remember the expunge: that counts only while both lists go on, else the two ends would differ.
-      if (l.mail === undefined && r.mail === undefined && (uid > lastLocal || uid > lastRemote)) continue;
+      // Dovecot lets an expunge that both remember count only while mails follow it, and then perhaps on one end only.
+      const isPast = l.mail === undefined && r.mail === undefined && (uid > lastLocal || uid > lastRemote);
+      if (evidence === 'position' && isPast) continue;
       end = uid;
     } else if (evidence === 'position') {
       // No mails are left on the side that lacks this one: nothing says any more that it was ever there.

@@ -23,8 +23,17 @@ const keywords = fc.uniqueArray(fc.constantFrom(...KEYWORDS), { maxLength: 2, se
 export function edits(kinds: { readonly forgetful: boolean }): fc.Arbitrary<readonly Edit[]> {
   const nth = fc.nat({ max: 9 });
   const records = kinds.forgetful ? (['text', '128', 'null', 'none'] as const) : (['text', '128'] as const);
-  const append: fc.Arbitrary<Edit> = fc.record({ op: fc.constant('append' as const), guid: fc.constantFrom(...GUIDS), flags, keywords });
-  const expunge: fc.Arbitrary<Edit> = fc.record({ op: fc.constant('expunge' as const), nth, record: fc.constantFrom(...records) });
+  const append: fc.Arbitrary<Edit> = fc.record({
+    op: fc.constant('append' as const),
+    guid: fc.constantFrom(...GUIDS),
+    flags,
+    keywords,
+  });
+  const expunge: fc.Arbitrary<Edit> = fc.record({
+    op: fc.constant('expunge' as const),
+    nth,
+    record: fc.constantFrom(...records),
+  });
   const setFlags: fc.Arbitrary<Edit> = fc.record({ op: fc.constant('flags' as const), nth, flags, keywords });
   const bump: fc.Arbitrary<Edit> = fc.record({ op: fc.constant('bump' as const), by: fc.integer({ min: 1, max: 4 }) });
   const forget = fc.constantFrom<Edit>({ op: 'forget' }, { op: 'renumber' });
@@ -53,7 +62,9 @@ export function applyEdits(box: ModelMailbox, list: readonly Edit[]): void {
 
 /** A mailbox that both sides once had alike, with gaps and duplicates. */
 const past = fc
-  .array(fc.record({ guid: fc.constantFrom(...GUIDS), flags, keywords, gap: fc.constantFrom(0, 0, 0, 1, 3) }), { maxLength: 7 })
+  .array(fc.record({ guid: fc.constantFrom(...GUIDS), flags, keywords, gap: fc.constantFrom(0, 0, 0, 1, 3) }), {
+    maxLength: 7,
+  })
   .map((mails) => {
     const box = new ModelMailbox();
     for (const mail of mails) {
@@ -63,7 +74,9 @@ const past = fc
     return box;
   });
 
-export function pairs(kinds: { readonly forgetful: boolean } = { forgetful: true }): fc.Arbitrary<readonly [ModelMailbox, ModelMailbox]> {
+export function pairs(
+  kinds: { readonly forgetful: boolean } = { forgetful: true },
+): fc.Arbitrary<readonly [ModelMailbox, ModelMailbox]> {
   const shared = fc.tuple(past, edits(kinds), edits(kinds)).map(([box, here, there]) => {
     const [a, b] = [box.copy(), box.copy()];
     applyEdits(a, here);

@@ -55,7 +55,14 @@ export class ModelMailbox {
 
   /** A mail that is there from the beginning, without history. */
   put(uid: number, guid: string, flags = 0, keywords: readonly string[] = [], facts: MailFacts = NO_FACTS): void {
-    this.mails.set(checkedUid(uid), { guid: mailGuid(guid), flags, keywords: sorted(keywords), modseq: this.highestModseq, facts, ...NO_ACTIONS });
+    this.mails.set(checkedUid(uid), {
+      guid: mailGuid(guid),
+      flags,
+      keywords: sorted(keywords),
+      modseq: this.highestModseq,
+      facts,
+      ...NO_ACTIONS,
+    });
     this.uidNext = Math.max(this.uidNext, uid + 1);
   }
 

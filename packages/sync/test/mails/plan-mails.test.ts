@@ -71,8 +71,12 @@ describe('what is believed to be expunged', () => {
     const [a, b] = pair(3);
     a.expunge(2, 'none');
     const { local, remote } = planned(a, b);
-    expect(local.operations).toMatchObject([{ op: 'save', uid: 4, guid: 'm2', remoteUid: 2, rule: 'missing-without-record' }]);
-    expect(remote.operations).toMatchObject([{ op: 'renumber', from: 2, to: 4, guid: 'm2', rule: 'missing-without-record' }]);
+    expect(local.operations).toMatchObject([
+      { op: 'save', uid: 4, guid: 'm2', remoteUid: 2, rule: 'missing-without-record' },
+    ]);
+    expect(remote.operations).toMatchObject([
+      { op: 'renumber', from: 2, to: 4, guid: 'm2', rule: 'missing-without-record' },
+    ]);
   });
 
   test('by position, as with a Dovecot, it counts as expunged', () => {
@@ -132,7 +136,9 @@ describe('flags', () => {
     b.setFlags(1, FLAGGED, []);
     b.setFlags(1, FLAGGED, ['x']);
     const { local, remote } = planned(a, b);
-    expect(local.operations).toEqual([{ op: 'flag', uid: 1, flags: SEEN | FLAGGED, keywords: ['x'], modseq: 4n, rule: 'flags-merged' }]);
+    expect(local.operations).toEqual([
+      { op: 'flag', uid: 1, flags: SEEN | FLAGGED, keywords: ['x'], modseq: 4n, rule: 'flags-merged' },
+    ]);
     expect(remote.operations).toEqual(local.operations);
     expect([local.highestModseq, remote.highestModseq]).toEqual([4n, 4n]);
   });
@@ -147,7 +153,8 @@ describe('flags', () => {
     b.setFlags(2, 0, ['kwx']);
     b.append('n', 0, ['kwx']);
     sync(a, b, { ...TWO_WAY, localStarts });
-    for (const box of [a, b]) expect(box.seen().map(({ keywords }) => keywords)).toEqual([[expected], [expected], [expected]]);
+    for (const box of [a, b])
+      expect(box.seen().map(({ keywords }) => keywords)).toEqual([[expected], [expected], [expected]]);
   });
 
   test('a keyword removed under another spelling is removed', () => {
@@ -191,7 +198,11 @@ describe('backup', () => {
     a.put(1, 'out', 0, [], { received: 1000, virtualSize: 200 });
     a.put(2, 'in', SEEN, [], { received: 2000, virtualSize: 100 });
     const b = new ModelMailbox();
-    const filter = which.startsWith('-O') ? { flag: '\\Seen' } : which.startsWith('-t') ? { since: 2000 } : { maxSize: 100 };
+    const filter = which.startsWith('-O')
+      ? { flag: '\\Seen' }
+      : which.startsWith('-t')
+        ? { since: 2000 }
+        : { maxSize: 100 };
     const context = { ...backup, filter };
     sync(a, b, context);
     expect(uids(b)).toEqual(['2=in']);
@@ -205,7 +216,9 @@ describe('backup', () => {
     const [a, b] = pair(2);
     b.append('extra');
     const remote = { ...b.side(), facts: new Map() };
-    expect(planMails(a.side(), remote, { ...backup, filter: { since: 5 } })).toMatchObject({ remote: { operations: [] } });
+    expect(planMails(a.side(), remote, { ...backup, filter: { since: 5 } })).toMatchObject({
+      remote: { operations: [] },
+    });
   });
 });
 
@@ -216,7 +229,14 @@ describe('one-way', () => {
     b.append('x');
     b.append('y');
     const { local, remote } = planned(a, b, { ...TWO_WAY, mode: 'one-way' });
-    expect(local).toEqual({ rebuild: false, operations: [], uidValidity: 1000, uidNext: 3, highestModseq: 1n, firstRecentUid: 1 });
+    expect(local).toEqual({
+      rebuild: false,
+      operations: [],
+      uidValidity: 1000,
+      uidNext: 3,
+      highestModseq: 1n,
+      firstRecentUid: 1,
+    });
     expect(remote.uidValidity).toBe(1000);
   });
 });
@@ -254,14 +274,20 @@ describe('a common state', () => {
     a.setFlags(2, SEEN, []);
     b.put(2, 'zz');
     b.setFlags(2, SEEN, []);
-    expect(plan(a, b, stateful)).toEqual({ kind: 'stale-state', reason: 'Unexpected GUID mismatch for UID=2: m2 != zz' });
+    expect(plan(a, b, stateful)).toEqual({
+      kind: 'stale-state',
+      reason: 'Unexpected GUID mismatch for UID=2: m2 != zz',
+    });
   });
 
   test('does not hold if another mail lies behind a UID that only the other side changed', () => {
     const [a, b] = pair(3);
     a.setFlags(2, SEEN, []);
     b.put(2, 'zz');
-    expect(plan(a, b, stateful)).toEqual({ kind: 'stale-state', reason: 'Unexpected GUID mismatch for UID=2: m2 != zz' });
+    expect(plan(a, b, stateful)).toEqual({
+      kind: 'stale-state',
+      reason: 'Unexpected GUID mismatch for UID=2: m2 != zz',
+    });
   });
 
   test('is of no use with a filter or for a backup, and says nothing with UID 0', () => {

@@ -50,9 +50,24 @@ interface Scenario {
   readonly final: Readonly<Record<Side, SideState>>;
 }
 
-const FILE = join(process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'), 'vectors/scenarios.json');
+const FILE = join(
+  process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'),
+  'vectors/scenarios.json',
+);
 const GROUPS = ['mail', 'flags', 'backup', 'oneway', 'filter', 'state'];
-const STEPS = ['append', 'expunge', 'flags_add', 'flags_remove', 'flags_replace', 'update', 'select', 'lose_history', 'replace_mail', 'tick', 'sync'];
+const STEPS = [
+  'append',
+  'expunge',
+  'flags_add',
+  'flags_remove',
+  'flags_replace',
+  'update',
+  'select',
+  'lose_history',
+  'replace_mail',
+  'tick',
+  'sync',
+];
 
 const FULL = '1=m1 2=m2[\\Seen] 3=m3[\\Flagged,kw1]';
 const FIVE = '1=m1 2=m2 3=m3 4=m4 5=m5';
@@ -87,14 +102,19 @@ const INSTEAD: Readonly<Record<string, { readonly A: string; readonly B: string;
   'st-remote-only-then-local': both(`${FULL.replace('m1', 'm1[\\Seen]')} 4=p4`),
 };
 
-function both(mails: string, uidvalidity = 1001): { readonly A: string; readonly B: string; readonly uidvalidity: number } {
+function both(
+  mails: string,
+  uidvalidity = 1001,
+): { readonly A: string; readonly B: string; readonly uidvalidity: number } {
   return { A: mails, B: mails, uidvalidity };
 }
 
 function load(): readonly Scenario[] {
   if (!existsSync(FILE)) return [];
   const { scenarios } = JSON.parse(readFileSync(FILE, 'utf8')) as { readonly scenarios: readonly Scenario[] };
-  return scenarios.filter((s) => GROUPS.includes(s.group) && nameOf(s) !== null && s.steps.every(({ op }) => STEPS.includes(op)));
+  return scenarios.filter(
+    (s) => GROUPS.includes(s.group) && nameOf(s) !== null && s.steps.every(({ op }) => STEPS.includes(op)),
+  );
 }
 
 /** The one mailbox of a scenario that has only one. */
@@ -103,7 +123,11 @@ function nameOf({ initial, steps }: Scenario): string | null {
   for (const { mailbox } of steps) if (mailbox !== undefined) names.add(mailbox);
   if (names.size === 2) names.delete('INBOX');
   const [name] = names;
-  return names.size === 1 && name !== undefined && steps.every(({ mailbox }) => mailbox === undefined || mailbox === name) ? name : null;
+  return names.size === 1 &&
+    name !== undefined &&
+    steps.every(({ mailbox }) => mailbox === undefined || mailbox === name)
+    ? name
+    : null;
 }
 
 class World {
@@ -129,11 +153,19 @@ class World {
     const source = startsAtA === has('-R') ? 'remote' : 'local';
     const state = options[options.indexOf('-s') + 1];
     const filter = filterOf(options);
-    const usable = has('-s') && state === '$STATE' && !has('-f') && mode !== 'backup' && Object.keys(filter).length === 0;
+    const usable =
+      has('-s') && state === '$STATE' && !has('-f') && mode !== 'backup' && Object.keys(filter).length === 0;
     const { A, B } = this.boxes;
     if (!this.#tracked) for (const box of [A, B]) box.beginTracking();
     this.#tracked = true;
-    const context: MailMergeContext = { ...TWO_WAY, mode, source, localStarts: startsAtA, common: usable ? this.#common : null, filter };
+    const context: MailMergeContext = {
+      ...TWO_WAY,
+      mode,
+      source,
+      localStarts: startsAtA,
+      common: usable ? this.#common : null,
+      filter,
+    };
     const { equalAfter } = sync(A, B, context);
     const modseq = A.highestModseq < B.highestModseq ? A.highestModseq : B.highestModseq;
     this.#common = equalAfter ? { uid: Math.min(A.uidNext, B.uidNext) - 1, modseq } : null;
@@ -162,7 +194,11 @@ function change(box: ModelMailbox, step: Step): void {
     case 'flags_add':
       return box.setFlags(uid, (mail?.flags ?? 0) | flags, [...(mail?.keywords ?? []), ...more]);
     case 'flags_remove':
-      return box.setFlags(uid, (mail?.flags ?? 0) & ~flags, (mail?.keywords ?? []).filter((k) => !more.includes(k)));
+      return box.setFlags(
+        uid,
+        (mail?.flags ?? 0) & ~flags,
+        (mail?.keywords ?? []).filter((k) => !more.includes(k)),
+      );
     case 'flags_replace':
       return box.setFlags(uid, flags, more);
     case 'update':
@@ -183,7 +219,8 @@ function change(box: ModelMailbox, step: Step): void {
 }
 
 function filterOf(options: readonly string[]): MailFilter {
-  const value = (option: string): string | undefined => (options.includes(option) ? options[options.indexOf(option) + 1] : undefined);
+  const value = (option: string): string | undefined =>
+    options.includes(option) ? options[options.indexOf(option) + 1] : undefined;
   const date = (text: string | undefined): number | undefined =>
     text === undefined ? undefined : /^\d+$/.test(text) ? Number(text) : new Date(`${text}T00:00:00`).getTime() / 1000;
   const [since, until, size, flag] = [date(value('-t')), date(value('-e')), value('-I'), value('-O')];
@@ -204,7 +241,12 @@ function parseMails(text: string): readonly SeenMail[] {
 }
 
 function seenOf(messages: readonly Message[]): readonly SeenMail[] {
-  return messages.map(({ uid, guid, flags = [], keywords = [] }) => ({ uid, guid, flags: splitFlags(flags).flags, keywords }));
+  return messages.map(({ uid, guid, flags = [], keywords = [] }) => ({
+    uid,
+    guid,
+    flags: splitFlags(flags).flags,
+    keywords,
+  }));
 }
 
 const scenarios = load();

@@ -63,8 +63,19 @@ describe('texts that are no states of today', () => {
   });
 });
 
-const VECTORS = join(process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'), 'vectors/dovecot-2.3.19');
-const RUNS = ['01-first-sync', '02-backup', '04-stateful-noop', '05-incremental', '11-attributes', '12-attributes-delete', '13-stateful-remote-only-change'];
+const VECTORS = join(
+  process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'),
+  'vectors/dovecot-2.3.19',
+);
+const RUNS = [
+  '01-first-sync',
+  '02-backup',
+  '04-stateful-noop',
+  '05-incremental',
+  '11-attributes',
+  '12-attributes-delete',
+  '13-stateful-remote-only-change',
+];
 
 (existsSync(VECTORS) ? describe : describe.skip)('states that Dovecot 2.3.19 printed', () => {
   test.each(RUNS)('%s is read, and printed again to the letter', (run) => {

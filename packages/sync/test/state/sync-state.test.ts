@@ -2,7 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 
 import { commonState, isUnchanged, type MailboxSyncState } from '@dsync/sync';
 
-const STATE: MailboxSyncState = { uidValidity: 7, lastCommonUid: 9, lastCommonModseq: 5n, lastCommonPrivateModseq: 0n, messages: 3 };
+const STATE: MailboxSyncState = {
+  uidValidity: 7,
+  lastCommonUid: 9,
+  lastCommonModseq: 5n,
+  lastCommonPrivateModseq: 0n,
+  messages: 3,
+};
 const NUMBERS = { uidValidity: 7, uidNext: 10, messages: 3, highestModseq: 5n };
 
 describe('a mailbox against its state', () => {
@@ -28,7 +34,10 @@ describe('a mailbox against its state', () => {
 
 describe('the state of both sides', () => {
   test('has the lower values', () => {
-    expect(commonState(STATE, { ...STATE, lastCommonUid: 8, lastCommonModseq: 6n })).toEqual({ ...STATE, lastCommonUid: 8 });
+    expect(commonState(STATE, { ...STATE, lastCommonUid: 8, lastCommonModseq: 6n })).toEqual({
+      ...STATE,
+      lastCommonUid: 8,
+    });
   });
 
   test('is none where the UIDVALIDITY differs', () => {
