@@ -52,7 +52,7 @@ const changeFar = async (dovecot: Dovecot): Promise<void> => {
   await imap.command('APPEND INBOX', MAIL);
   await imap.command(`APPEND ${quoteName('100% sure/50%')} (\\Answered)`, MAIL);
   await imap.command(`SELECT ${quoteName('Ärger')}`);
-  await imap.command('UID STORE 1:4 -FLAGS.SILENT (\\Seen $Forwarded)');
+  await imap.command('UID STORE 8:10 -FLAGS.SILENT (\\Seen $Forwarded)');
   await imap.command('UID STORE 5 +FLAGS.SILENT (FarOnly)');
   await imap.command('UID STORE 7 +FLAGS.SILENT (\\Deleted)');
   await imap.command('UID EXPUNGE 7');
@@ -91,7 +91,7 @@ describeWith(['root', 'dovecot23', 'corpus'], 'all the sample mail', () => {
     expect(guids(merged, 'R&D')).toEqual(guids(before, 'R&D', [3, 4]));
     expect(guids(merged, 'Ärger')).toEqual(guids(before, 'Ärger', [7]));
     expect(merged.mailboxes['R&D']?.mails.find(({ uid }) => uid === 6)?.flags).toEqual(['NearOnly', '\\Flagged']);
-    expect(merged.mailboxes['Ärger']?.mails[0]?.flags).toEqual([]);
+    expect(merged.mailboxes['Ärger']?.mails.find(({ uid }) => uid === 8)?.flags).toEqual([]);
     expect(merged.mailboxes['INBOX']?.mails).toHaveLength((before.mailboxes['INBOX']?.mails.length ?? 0) + 2);
     const names = new Set(NAMES);
     for (const gone of ['Projects/a/b/c/d/e/f/g', 'emoji 😀/👩‍👩‍👧']) names.delete(gone);
