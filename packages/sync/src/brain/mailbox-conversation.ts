@@ -3,8 +3,8 @@
  * dovecot-wire.md §5.2). The caller has exchanged the `mailbox` messages and opened and locked the mailbox.
  *
  *     send track:     attributes . changes . ------ requests . --- mails . ------------- state
- *                                             ^                 ^                   ^
- *                                  peer's changes      peer's requests     everything applied
+ *                                             ^                 ^         |         ^
+ *                                  peer's changes      peer's requests    +-> everything applied
  *     receive track:  attributes . changes . requests . mails . state
  *
  * The receive track never waits for the send track, so neither end can block the other by not reading. A source sends
@@ -74,6 +74,8 @@ class Exchange implements AsyncDisposable {
   readonly #planned = deferred<MailPlan>();
   /** Every request of the peer has come. */
   readonly #requested = deferred<readonly MessageOf<'mailRequest'>[]>();
+  /** The mails that the peer asked for are sent. */
+  readonly #sent = deferred<void>();
   /** Everything received is stored and committed. */
   readonly #applied = deferred<MailCounts>();
   readonly #peerState = deferred<MessageOf<'mailboxState'>>();
@@ -109,7 +111,8 @@ class Exchange implements AsyncDisposable {
 
   async run(): Promise<MailboxOutcome> {
     await allEnded([this.#sendTrack(), this.#receiveTrack()], (reason) => {
-      for (const waiting of [this.#planned, this.#requested, this.#applied, this.#peerState]) waiting.reject(reason);
+      for (const waiting of [this.#planned, this.#requested, this.#sent, this.#applied, this.#peerState])
+        waiting.reject(reason);
       // The other track may be waiting for the peer; nothing more can come of this session.
       void this.#session.channel.abort(reason instanceof Error ? reason.message : String(reason));
     });
@@ -138,6 +141,7 @@ class Exchange implements AsyncDisposable {
       for (const request of requests) await mails.send(request);
       await this.#end();
     }
+    this.#sent.resolve();
     const counts = await this.#flushAndWait(this.#applied);
     await conversation.send(this.#ownState(counts));
     await this.#session.channel.flush();
@@ -218,6 +222,9 @@ class Exchange implements AsyncDisposable {
       else await unlessGone(mails.take(mail));
       observer.mailsReceived?.(view.path, mails.received, mails.wanted, mails.bytes);
     }
+    // The commit gives mails other UIDs; the peer's requests name the present ones. The peer never waits for our commit
+    // before it has read all mails, so waiting for it here cannot block both.
+    await this.#sent.promise;
     const result = gone ? undefined : await unlessGone(mails.commit());
     if (result === undefined) {
       this.#equalAfter = false;
