@@ -93,7 +93,8 @@ function makeCertificate(
 /** Writes the certificates to a folder; private keys are readable by the owner alone. */
 export function writeCertificates(folder: string, certificates: DevelopmentCertificates): void {
   mkdirSync(folder, { recursive: true });
-  for (const [name, pair] of Object.entries(certificates)) {
+  for (const name of ['ca', 'server', 'client'] as const) {
+    const pair = certificates[name];
     writeFileSync(join(folder, `${name}.crt`), pair.certificate);
     writeFileSync(join(folder, `${name}.key`), pair.key, { mode: 0o600 });
   }

@@ -95,7 +95,7 @@ const LAPTOP_MAIL: readonly DemoMail[] = [
     folder: '.Archive.2025',
     from: 'Dora <dora@example.org>',
     subject: 'Photos of the summer',
-    text: `${'A long evening at the lake.\n'.repeat(2000)}`,
+    text: 'A long evening at the lake.\n'.repeat(2000),
     flags: 'Sa',
     daysAgo: 400,
   },
@@ -192,7 +192,10 @@ async function dsync(args: readonly string[]): Promise<void> {
     `\n$ dsync ${args.map((arg) => (arg.includes(PASSWORD) ? 'doveadm_password=…' : arg)).join(' ')}\n`,
   );
   const child = spawn(join(BIN, 'dsync'), args, { stdio: 'inherit' });
-  const [status] = (await once(child, 'exit')) as [number | null];
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once('exit', resolve);
+    child.once('error', reject);
+  });
   if (status !== 0) throw new Error(`dsync ended with status ${status}`);
 }
 

@@ -34,8 +34,7 @@ export class MailImport implements AsyncDisposable {
   #failure: { readonly reason: unknown } | null = null;
   #blockMails = 0;
   #blockBytes = 0;
-  #results: CommitResult[] = [];
-  #vanished = 0;
+  readonly #results: CommitResult[] = [];
   received = 0;
   bytes = 0;
   /** Mails that are to come. */
@@ -84,10 +83,8 @@ export class MailImport implements AsyncDisposable {
     const operations = this.#claim(mail.guid, mail.uid);
     if (operations.length === 0) throw new ProtocolError('Unexpected', 'the peer sent a mail that nobody asked for');
     this.received += operations.length;
-    if (mail.body === undefined) {
-      this.#vanished += operations.length;
-      return;
-    }
+    // Vanished at the other side since it was announced: the next run is told why.
+    if (mail.body === undefined) return;
     const body = operations.length > 1 ? await whole(mail.body) : mail.body;
     for (const operation of operations) await this.#save(operation, mail, body);
     await this.#commitBlock();

@@ -109,7 +109,7 @@ function keywordsOf(
     const name = change.slice(1);
     if (!isKeyword(name))
       throw new ProtocolError('BadValue', `the peer’s mail with UID ${message.uid} has a keyword that is none`);
-    switch (change[0]) {
+    switch (change.charAt(0)) {
       case '=':
         keywords.push(name);
         break;

@@ -46,6 +46,8 @@ describe('a run between two stores', () => {
     expect(first.master.unexpected).toEqual([]);
     expect(await contents(a)).toEqual(await contents(b));
     const second = await syncStores(b, a);
-    expect([second.master.local, second.master.remote].map((c) => Object.values(c).reduce((x, y) => x + y))).toEqual([0, 0]);
+    expect([second.master.local, second.master.remote].map((c) => Object.values(c).reduce((x, y) => x + y))).toEqual([
+      0, 0,
+    ]);
   });
 });

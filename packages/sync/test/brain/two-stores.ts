@@ -1,7 +1,16 @@
 /** Runs one synchronisation between two stores over an in-process pipe, both roles real. */
 import { createPipe, openChannel } from '@dsync/protocol';
 import type { MailStore } from '@dsync/storage';
-import { DEFAULT_OPTIONS, masterHandshake, runMaster, runSlave, slaveHandshake, type SlaveReport, type SyncOptions, type SyncReport } from '@dsync/sync';
+import {
+  DEFAULT_OPTIONS,
+  masterHandshake,
+  runMaster,
+  runSlave,
+  slaveHandshake,
+  type SlaveReport,
+  type SyncOptions,
+  type SyncReport,
+} from '@dsync/sync';
 
 export async function syncStores(
   starting: MailStore,
