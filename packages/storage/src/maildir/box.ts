@@ -12,7 +12,7 @@ import { isMailGuid, mailboxGuid, MAX_UID, uid as checkedUid, type MailboxGuid, 
 import { StoreError } from '../errors.ts';
 import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
 import type { JournalHead, JournalMail } from '../journal/journal.ts';
-import { observe, type ObservedMail } from '../journal/observe.ts';
+import { beginTracking, observe, type ObservedMail } from '../journal/observe.ts';
 import { flush, headOf, type Context } from './context.ts';
 import { takeDotlock } from './dotlock.ts';
 import { compareArrival, parseFileName } from './file-name.ts';
@@ -43,14 +43,22 @@ export class Box {
   readonly folder: Folder;
   /** Serialises looks and commits of this process. */
   readonly mutex = new Mutex();
-  /** As last read from or written to the journal. */
+  /** As last read from or written to the journal, or about to be. */
   head: JournalHead | null = null;
+  /**
+   * A new and empty mailbox gets into the journal with its first commit, or when a tree is read: nothing is lost if it
+   * is forgotten before that, and making a thousand of them costs no write each.
+   */
+  #isUnwritten = false;
+  readonly #isNew: boolean;
   /** Of the last look in this process, for a commit to see whether anything happened since. */
   #view: View | null = null;
 
-  constructor(context: Context, path: MailboxPath) {
+  /** @param isNew made just now, so that nothing can be remembered of it */
+  constructor(context: Context, path: MailboxPath, isNew = false) {
     this.context = context;
     this.path = path;
+    this.#isNew = isNew;
     this.folder = new Folder(context.layout.places(path));
   }
 
@@ -72,6 +80,7 @@ export class Box {
 
   /** What is remembered, to be asked piece by piece; after `look`. */
   memory(): MailboxMemory {
+    if (this.#isUnwritten && this.head !== null) return { head: this.head, mail: () => undefined, mails: () => [], attributes: () => [] };
     const memory = memoryOf(this.context.journal, this.guid);
     if (memory === null) throw new StoreError('Temporary', `${this.print} is missing in the journal`);
     return memory;
@@ -116,6 +125,7 @@ export class Box {
   committed(head: JournalHead): void {
     this.#know(head);
     this.#view = null;
+    this.#isUnwritten = false;
   }
 
   #know(head: JournalHead): void {
@@ -174,8 +184,9 @@ export class Box {
   async #note(view: View): Promise<JournalHead> {
     const { journal } = this.context;
     const { guid } = view.uidlist;
-    let head = this.head !== null && this.head.guid === guid ? this.head : headOf(this.context, guid);
-    const former = head === null ? this.#formerIdentity(view) : null;
+    const unwritten = this.#isUnwritten ? this.head : null;
+    let head = unwritten !== null ? null : this.head !== null && this.head.guid === guid ? this.head : headOf(this.context, guid);
+    const former = head === null && !this.#isNew ? this.#formerIdentity(view) : null;
     head ??= former;
     const mails = head === null ? [] : journal.mails(head.guid);
     const { files, settled } = await this.#confirmExpunges(view, mails);
@@ -191,10 +202,27 @@ export class Box {
       mails: observed,
       fingerprint: settled && isSettled(view.stamp, nowNs()) ? view.stamp.text : '',
     });
-    if (changed || former !== null) await this.#write({ ...step, ...(former === null ? {} : { formerGuid: former.guid, reset: true }) });
+    this.#isUnwritten = head === null && observed.length === 0;
+    if (!this.#isUnwritten && (changed || former !== null)) await this.#write({ ...step, ...(former === null ? {} : { formerGuid: former.guid, reset: true }) });
     this.#know(step.head);
     this.#view = { ...view, files };
     return step.head;
+  }
+
+  /** What is not in the journal yet; for a tree that is read. The caller holds the mutex. */
+  async settle(): Promise<void> {
+    if (!this.#isUnwritten || this.head === null) return;
+    await this.#write({ head: this.head });
+    this.#isUnwritten = false;
+  }
+
+  /** Per-mail modseqs begin with the first sync that looks (sync-semantics.md 5.8). The caller holds the mutex. */
+  async beginTracking(): Promise<JournalHead> {
+    const seen = await this.look();
+    const head = beginTracking(seen);
+    if (head !== seen && !this.#isUnwritten) await this.context.journal.write([{ head }]);
+    this.head = head;
+    return head;
   }
 
   async #write(step: Parameters<Context['journal']['write']>[0][number]): Promise<void> {

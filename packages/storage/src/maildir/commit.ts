@@ -22,7 +22,7 @@ import { planCommit, type CommitPlan, type PlannedMail } from './commit-plan.ts'
 import { flush } from './context.ts';
 import { isErrno } from './dotlock.ts';
 import { parseFileName } from './file-name.ts';
-import { attempt, type Ownership } from './folder.ts';
+import { attempt, type Folder, type Ownership } from './folder.ts';
 import { sealedFingerprint } from './seal.ts';
 import type { Work } from './transaction.ts';
 import { noteUidValidity } from './uidvalidity.ts';
@@ -56,7 +56,7 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
     throw StoreError.from(cause, `cannot write to ${box.print}`);
   }
   context.checkpoint('files');
-  attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
+  if (work.rebuild !== null || plan.renumbered.length > 0) attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
   const fingerprint = carried.asPlanned ? sealedFingerprint(folder, carried.bases) : '';
   await flush(context, [folder.path('cur'), folder.path('new'), folder.places.control, folder.uidlistFile]);
   await lock[Symbol.asyncDispose]();
@@ -159,15 +159,19 @@ async function rewriteUidlist(box: Box, work: Work, plan: CommitPlan, view: View
   try {
     await flush(context, [...durable, next]);
     if (work.rebuild !== null) dropIndexes(box);
-    const former = folder.formerUidlistFile;
-    fs.rmSync(former, { force: true });
-    fs.linkSync(folder.uidlistFile, former);
+    // Of added mails it does no harm if their records stay without them; the others would lose theirs.
+    if (work.rebuild !== null || plan.renumbered.length > 0) keepFormer(folder, undo);
     fs.renameSync(next, folder.uidlistFile);
-    undo.push(() => fs.renameSync(former, folder.uidlistFile));
   } catch (cause) {
     attempt(() => fs.rmSync(next, { force: true }));
     throw cause;
   }
+}
+
+function keepFormer({ formerUidlistFile, uidlistFile }: Folder, undo: (() => void)[]): void {
+  fs.rmSync(formerUidlistFile, { force: true });
+  fs.linkSync(uidlistFile, formerUidlistFile);
+  undo.push(() => fs.renameSync(formerUidlistFile, uidlistFile));
 }
 
 /** What Dovecot remembers of a mailbox that is made anew. */

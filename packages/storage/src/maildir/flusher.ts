@@ -2,13 +2,12 @@
  * Makes what was written survive a power cut. Shared by the whole process: everybody who asks while a flush is under
  * way is served by the next one, so that many commits at once cost few flushes.
  *
- * For a few files each is synced by itself; for many, one child process `sync -f` does syncfs(2) for all, which Node
- * has no call for. It reports write errors as fdatasync does (since Linux 5.8).
+ * For a few files each is synced by itself; for many, one syncfs(2) serves all. It reports write errors as fdatasync does (since Linux 5.8).
  */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 
 import { StoreError } from '../errors.ts';
+import { syncfs } from './syncfs.ts';
 
 /** Above this many files in one flush, syncfs is cheaper: it costs about 3 ms, a file about 0.3 ms. */
 const FEW = 12;
@@ -64,23 +63,6 @@ class Flusher {
     }
     await syncEach(paths);
   }
-}
-
-/** False if there is no such program. @throws if it fails */
-async function syncfs(anchors: readonly string[]): Promise<boolean> {
-  const child = spawn('sync', ['-f', '--', ...anchors], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    if (said.length < 1000) said += chunk.toString();
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', () => resolve(false));
-    child.once('close', (code) => {
-      if (code === 0) resolve(true);
-      else if (/invalid option|unrecognized|unknown/i.test(said)) resolve(false);
-      else reject(new Error(`sync failed: ${said.split('\n', 1)[0] ?? ''}`));
-    });
-  });
 }
 
 async function syncEach(paths: readonly string[]): Promise<void> {

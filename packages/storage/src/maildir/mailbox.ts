@@ -6,7 +6,7 @@ import type { MailboxPath, MailGuid, Uid } from '@dsync/protocol';
 import { printDigest } from '../digest.ts';
 import { StoreError } from '../errors.ts';
 import type { JournalHead } from '../journal/journal.ts';
-import { beginTracking, countedModseq } from '../journal/observe.ts';
+import { countedModseq } from '../journal/observe.ts';
 import type { Attribute, Mailbox, MailboxChanges, MailboxStatus, MailboxTransaction, MailContent, MailFacts } from '../mail-store.ts';
 import { baseOf, type Box } from './box.ts';
 import { headOf } from './context.ts';
@@ -33,15 +33,7 @@ export class MaildirMailbox implements Mailbox {
   async changes(since?: { readonly uid: number; readonly modseq: bigint }): Promise<MailboxChanges | null> {
     const box = this.#box;
     const { journal } = box.context;
-    const head = await box.mutex.run(async () => {
-      const seen = await box.look();
-      const tracked = beginTracking(seen);
-      if (tracked !== seen) {
-        await journal.write([{ head: tracked }]);
-        box.head = tracked;
-      }
-      return tracked;
-    });
+    const head = await box.mutex.run(() => box.beginTracking());
     if (since !== undefined && (since.modseq < head.historyFrom || since.modseq > head.highestModseq)) return null;
     const mails = journal.mails(head.guid).map((mail) => {
       const { name: _, ...record } = mail;

@@ -66,8 +66,7 @@ export class MaildirStore implements MailStore {
       context.layout.check(path);
       if (context.boxes.has(as.guid)) throw new StoreError('AlreadyExists', `a mailbox with GUID ${as.guid} already exists`);
       makeFolder(context, path, as);
-      const box = new Box(context, path);
-      await box.mutex.run(() => box.look());
+      context.boxes.set(as.guid, new Box(context, path, true));
       await this.#remember([{ path, createdAt: as.createdAt, renamedAt: 0, removedAt: 0 }, ...parentsOf(path).map((parent) => ({ path: parent, removedAt: 0 }))]);
     });
   }
@@ -157,6 +156,7 @@ export class MaildirStore implements MailStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#mutex.run(async () => {
+      for (const box of this.#context.boxes.values()) await box.mutex.run(() => box.settle());
       await flush(this.#context, []);
       await this.#context.journal[Symbol.asyncDispose]();
     });

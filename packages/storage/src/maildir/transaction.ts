@@ -154,9 +154,12 @@ export class MaildirTransaction implements MailboxTransaction {
     if (this.#underWay > 0) throw new StoreError('Temporary', `a commit of ${this.#box.print} while a save is under way`);
     this.#ended = true;
     try {
-      return await this.#box.mutex.run(() => commit(this.#box, this.#work));
-    } finally {
+      const result = await this.#box.mutex.run(() => commit(this.#box, this.#work));
+      this.#work.workshop[Symbol.dispose]();
+      return result;
+    } catch (cause) {
       this.#tidy();
+      throw cause;
     }
   }
 

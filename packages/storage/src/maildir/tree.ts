@@ -99,7 +99,12 @@ async function noteRenames(context: Context, boxes: readonly Box[], heads: Reado
 async function lookAtAll(boxes: readonly Box[]): Promise<void> {
   const queue = boxes.values();
   const worker = async (): Promise<void> => {
-    for (const box of queue) await box.mutex.run(() => box.look());
+    for (const box of queue) {
+      await box.mutex.run(async () => {
+        await box.look();
+        await box.settle();
+      });
+    }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, boxes.length) }, worker));
 }
