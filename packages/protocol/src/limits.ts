@@ -83,3 +83,12 @@ export const MAX_REASON = 300;
 
 /** How long a closed session waits for the last bytes to be taken, in milliseconds. */
 export const LINGER_MS = 5_000;
+
+/** One line of Dovecot's text: its record of deletions can hold several lists of 40,000 hashes and times. */
+export const MAX_TEXT_LINE = 8 * 1024 * 1024;
+
+/** Messages and bytes of Dovecot's text that wait to be used; beyond it the carrier is not read. */
+export const MAX_TEXT_QUEUED = 1024 * 1024;
+
+/** Accounted for each waiting message besides its line. */
+export const TEXT_MESSAGE_COST = 256;

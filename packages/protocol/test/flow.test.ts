@@ -141,6 +141,19 @@ describe('a reader that is slow', () => {
   });
 });
 
+describe.each(['native', 'dovecot'] as const)('a receiver that waits, %s dialect', (dialect) => {
+  test('does not keep what is sent after it from going out', async () => {
+    const [m, s] = await pair({ dialect: dialect === 'dovecot' ? 'dovecot' : 'auto' });
+    const waiting = m.session.receive();
+    await m.session.send({ kind: 'listEnd' });
+    expect(await s.session.receive()).toEqual({ kind: 'listEnd' });
+    await s.session.send({ kind: 'finish' });
+    await s.flush();
+    expect(await waiting).toEqual({ kind: 'finish' });
+    await Promise.all([m.close(), s.close()]);
+  });
+});
+
 describe('bodies', () => {
   test.each([0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_000])(
     'of %i bytes arrive whole, given whole or in pieces',

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 
 import type { Channel, Conversation, Peer } from '../channel.ts';
 import type { Dialect, DialectSession } from '../dialects/dialect.ts';
+import { DOVECOT } from '../dialects/dovecot/dovecot-session.ts';
 import { COMPRESSION, NATIVE } from '../dialects/native/native-session.ts';
 import { ProtocolError } from '../errors.ts';
 import { PreambleReader, printPreamble, type Preamble } from '../handshake/preamble.ts';
@@ -122,8 +123,7 @@ interface Agreement {
 
 function agree(peer: Preamble, offered: readonly string[] | null, window: number): Agreement {
   const theirs = peer.native;
-  if (theirs === null || offered === null)
-    throw new ProtocolError('Incompatible', 'the peer does not offer the native dialect');
+  if (theirs === null || offered === null) return { dialect: DOVECOT, window: 1, features: new Set() };
   const theirWindow = [...theirs].map((name) => Number(WINDOW.exec(name)?.[1] ?? 0)).find((n) => n > 0) ?? 1;
   const features = new Set(offered.filter((name) => theirs.has(name) && !WINDOW.test(name)));
   return { dialect: NATIVE, window: Math.min(window, theirWindow), features };

@@ -14,9 +14,8 @@ export interface Receiving {
   /** Ends the whole session and returns the error that everybody gets. */
   fail(error: unknown): ProtocolError;
   credit(bytes: number): void;
-  awaiting<T>(promise: Promise<T>): Promise<T>;
-  /** A receiver waits: what was gathered for the peer should go out. */
-  idle(): void;
+  /** Passes on what a receiver waits for: meanwhile what was gathered for the peer should go out. */
+  receiving<T>(promise: Promise<T>): Promise<T>;
 }
 
 /** Sent back in portions, so that credit costs few frames. */
@@ -152,8 +151,7 @@ export class Inbox {
     if (error !== null) return Promise.reject(error);
     if (this.#waiter !== null)
       return Promise.reject(new ProtocolError('Unexpected', 'two receivers in one conversation'));
-    this.#port.idle();
-    return this.#port.awaiting(new Promise((resolve, reject) => (this.#waiter = { resolve, reject })));
+    return this.#port.receiving(new Promise((resolve, reject) => (this.#waiter = { resolve, reject })));
   }
 
   #openBatch(frame: ConversationFrame): void {

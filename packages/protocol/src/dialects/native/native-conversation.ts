@@ -19,7 +19,7 @@ export interface Owner {
   room(): Promise<void>;
   awaiting<T>(promise: Promise<T>): Promise<T>;
   dirty(outbox: Outbox): void;
-  idle(): void;
+  receiving<T>(promise: Promise<T>): Promise<T>;
   /** Both sides have said their last word here. */
   over(conversation: NativeConversation): void;
   farewell(reason: string): Buffer;
@@ -139,8 +139,8 @@ export class NativeConversation implements Conversation, Sending, Receiving {
     this.#owner.dirty(outbox);
   }
 
-  idle(): void {
-    this.#owner.idle();
+  receiving<T>(promise: Promise<T>): Promise<T> {
+    return this.#owner.receiving(promise);
   }
 
   credit(bytes: number): void {

@@ -36,6 +36,8 @@ class NativeSession implements DialectSession, WireSink, Owner {
   #failure: ProtocolError | null = null;
   #end: ProtocolError | null = null;
   #flushing = false;
+  /** Receivers that wait. */
+  #waiting = 0;
   #accepting: { resolve(mailbox: Conversation | null): void; reject(error: ProtocolError): void } | null = null;
   #unaccepted: NativeConversation[] = [];
   #mailboxesOver = false;
@@ -75,8 +77,7 @@ class NativeSession implements DialectSession, WireSink, Owner {
     if (error !== null) return Promise.reject(error);
     if (this.#accepting !== null)
       return Promise.reject(new ProtocolError('Unexpected', 'mailboxes are accepted twice at once'));
-    this.idle();
-    return this.awaiting(new Promise((resolve, reject) => (this.#accepting = { resolve, reject })));
+    return this.receiving(new Promise((resolve, reject) => (this.#accepting = { resolve, reject })));
   }
 
   async flush(): Promise<void> {
@@ -140,8 +141,20 @@ class NativeSession implements DialectSession, WireSink, Owner {
     return this.#context.wire.awaiting(promise);
   }
 
+  /** Somebody waits for the peer, who may wait for what we have gathered: that goes out, now and as long as it lasts. */
+  receiving<T>(promise: Promise<T>): Promise<T> {
+    this.#waiting++;
+    this.idle();
+    return this.awaiting(promise).finally(this.#received);
+  }
+
+  readonly #received = (): void => {
+    this.#waiting--;
+  };
+
   dirty(outbox: Outbox): void {
     this.#dirty.add(outbox);
+    if (this.#waiting > 0) this.idle();
   }
 
   /** Flushes at the end of this turn: whoever adds to a batch before it does so for free. */
