@@ -1,6 +1,6 @@
 /** What holds for every pair of mailboxes. DSYNC_PROPERTY_RUNS raises the number of runs of each property. */
 import { guid128 } from '@dsync/protocol';
-import { describe, expect } from '@jest/globals';
+import { describe, expect, jest } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
 
 import type { MailMergeContext } from '../../src/mails/mail-plan.ts';
@@ -8,7 +8,10 @@ import { applyEdits, edits, pairs } from './mail-arbitraries.ts';
 import type { ModelMailbox } from './model-mailbox.ts';
 import { plan, sync, TWO_WAY } from './run-plan.ts';
 
-const RUNS = { numRuns: Number(process.env['DSYNC_PROPERTY_RUNS'] ?? 1000) };
+// Without time a property is cut short silently.
+jest.setTimeout(300_000);
+
+const RUNS = { numRuns: Number(process.env['DSYNC_PROPERTY_RUNS'] ?? 500) };
 const starts = fc.boolean();
 
 /** A generated value is not changed: it may be tried again and is printed when a property fails. */
