@@ -2,24 +2,19 @@
 import type { AskedRun } from '../support/options.ts';
 import { readOptions } from '../support/options.ts';
 import type { SideSeen } from '../support/read-side.ts';
-import type { During, Scenario, ScenarioState, SideName } from '../support/scenario.ts';
-import { Clock, type MakePlace, Side } from '../support/side.ts';
+import type { During, Scenario, ScenarioMail, ScenarioState, SideName } from '../support/scenario.ts';
+import { type Clock, type MakePlace, Side } from '../support/side.ts';
 import type { RunResult } from '../support/run-sync.ts';
 import { runSync } from '../support/run-sync.ts';
 import { pointOf, watchChannel } from '../support/watch-channel.ts';
 
-/** What is compared of a side. */
-export interface SideEnd {
-  readonly mailboxes: Readonly<Record<string, unknown>>;
-  readonly subscriptions: readonly string[];
-  readonly directories: readonly string[];
-}
-
+/** How a scenario ends, as lines that can be read and compared. */
 export interface Outcome {
   /** For each run its status, and with `-s` whether a state was printed: `0`, `0 state`, `2 empty`. */
   readonly runs: readonly string[];
-  readonly A: SideEnd;
-  readonly B: SideEnd;
+  /** `NAME(GUID/UIDVALIDITY): UID=MAIL[FLAGS] … next=UIDNEXT`, then subscriptions and directories. */
+  readonly A: readonly string[];
+  readonly B: readonly string[];
 }
 
 export interface Pair {
@@ -36,9 +31,13 @@ export interface World {
   readonly run: Runner;
 }
 
-export async function play(scenario: Scenario, world: World): Promise<Outcome & { readonly errors: readonly unknown[] }> {
+export async function play(
+  scenario: Scenario,
+  world: World,
+): Promise<Outcome & { readonly errors: readonly unknown[] }> {
   const inboxDeletable = !scenario.confirmed.includes('maildir');
-  const make = (name: SideName): Promise<Side> => Side.make(name, scenario.config?.[name] ?? {}, inboxDeletable, world.makePlace);
+  const make = (name: SideName): Promise<Side> =>
+    Side.make(name, scenario.config?.[name] ?? {}, inboxDeletable, world.makePlace);
   const pair: Pair = { A: await make('A'), B: await make('B') };
   for (const name of ['A', 'B'] as const) {
     const state = scenario.initial[name];
@@ -54,22 +53,32 @@ export async function play(scenario: Scenario, world: World): Promise<Outcome & 
     else if (step.op !== 'sync') await pair[step.side].act(step);
     else {
       const given = step.state_from === undefined ? previous : (saved.get(step.state_from) ?? '');
-      const result = await world.run(pair, step.start, readOptions(step.command, step.options, given), step.during ?? null);
+      const result = await world.run(
+        pair,
+        step.start,
+        readOptions(step.command, step.options, given),
+        step.during ?? null,
+      );
       runs.push(printRun(result.exit, result.state === null ? undefined : result.state === '' ? 'empty' : 'printed'));
       if (result.error !== null) errors.push(result.error);
       if (result.state !== null) previous = result.state;
       if (step.save_state !== undefined) saved.set(step.save_state, result.state ?? '');
     }
   }
-  return { runs, A: seenEnd(await pair.A.read(), scenario.final.A), B: seenEnd(await pair.B.read(), scenario.final.B), errors };
+  return {
+    runs,
+    A: printSide(await pair.A.read(), scenario.final.A),
+    B: printSide(await pair.B.read(), scenario.final.B),
+    errors,
+  };
 }
 
 /** What the recording says, in the form of `play`. */
 export function recordedOutcome(scenario: Scenario): Outcome {
   return {
     runs: scenario.steps.flatMap((step) => (step.op === 'sync' ? [printRun(step.expect.exit, step.expect.state)] : [])),
-    A: recordedEnd(scenario.final.A),
-    B: recordedEnd(scenario.final.B),
+    A: printSide(scenario.final.A, scenario.final.A),
+    B: printSide(scenario.final.B, scenario.final.B),
   };
 }
 
@@ -89,42 +98,26 @@ function printRun(exit: number, state: 'printed' | 'empty' | undefined): string 
   return `${exit}${state === undefined ? '' : state === 'printed' ? ' state' : ' empty'}`;
 }
 
-function recordedEnd(state: ScenarioState): SideEnd {
-  const mailboxes = Object.entries(state.mailboxes).map(([name, box]) => [
-    name,
-    {
-      guid: box.guid,
-      uidvalidity: box.uidvalidity,
-      uidnext: box.uidnext,
-      messages: box.messages.map((mail) => ({ ...mail, flags: (mail.flags ?? []).toSorted(), keywords: (mail.keywords ?? []).toSorted() })),
-      ...(box.attributes === undefined ? {} : { attributes: box.attributes }),
-    },
-  ]);
-  return { mailboxes: Object.fromEntries(mailboxes), subscriptions: state.subscriptions.toSorted(), directories: (state.directories ?? []).toSorted() };
-}
-
-/** A side as it was found, reduced to what the recording tells of the same mailbox. */
-function seenEnd(seen: SideSeen, recorded: ScenarioState): SideEnd {
-  const mailboxes = Object.entries(seen.mailboxes).map(([name, box]) => {
+/** Leading zeros of GUIDs are left out, as are fields that the recording tells of no mail of the mailbox. */
+function printSide(state: ScenarioState | SideSeen, recorded: ScenarioState): readonly string[] {
+  const lines = Object.entries(state.mailboxes).map(([name, box]) => {
     const model = recorded.mailboxes[name];
-    const tells = (field: 'date' | 'recent'): boolean => model?.messages.some((mail) => mail[field] !== undefined) ?? false;
-    return [
-      name,
-      {
-        guid: box.guid,
-        uidvalidity: box.uidvalidity,
-        uidnext: box.uidnext,
-        messages: box.messages.map(({ uid, guid, flags, keywords, date, recent }) => ({
-          uid,
-          guid,
-          flags,
-          keywords,
-          ...(tells('date') ? { date } : {}),
-          ...(tells('recent') ? { recent } : {}),
-        })),
-        ...(model?.attributes === undefined ? {} : { attributes: box.attributes }),
-      },
-    ];
+    const tells = (field: 'date' | 'recent'): boolean =>
+      model?.messages.some((mail) => mail[field] !== undefined) ?? false;
+    const mails = [...box.messages].map((mail: ScenarioMail) => {
+      const marks = [...(mail.flags ?? []).toSorted(), ...(mail.keywords ?? []).toSorted()];
+      if (tells('date')) marks.push(`date ${mail.date}`);
+      if (tells('recent') && mail.recent) marks.push('recent');
+      return ` ${mail.uid}=${mail.guid}${marks.length === 0 ? '' : `[${marks.join(' ')}]`}`;
+    });
+    const attributes: Readonly<Record<string, string>> = model?.attributes === undefined ? {} : (box.attributes ?? {});
+    const metadata = Object.entries(attributes).map(([key, value]) => ` ${key}=${value}`);
+    const guid = box.guid.replace(/^0+/, '');
+    return `${name}(${guid}/${box.uidvalidity}):${mails.join('')} next=${box.uidnext}${metadata.toSorted().join('')}`;
   });
-  return { mailboxes: Object.fromEntries(mailboxes), subscriptions: seen.subscriptions, directories: seen.directories };
+  return [
+    ...lines.toSorted(),
+    ...state.subscriptions.toSorted().map((name) => `subscribed ${name}`),
+    ...(state.directories ?? []).toSorted().map((name) => `directory ${name}`),
+  ];
 }

@@ -21,7 +21,8 @@ export function bodyOf(label: string, size = 0): Uint8Array {
   const head = `From: ${label}@example.com\r\nSubject: ${label}\r\nMessage-ID: <${label}@example.com>\r\n\r\n`;
   let text = `${head}This is ${label}.\r\n`;
   while (text.length + 78 <= size) text += `${'.'.repeat(76)}\r\n`;
-  if (text.length < size) text += '-'.repeat(Math.max(0, size - text.length - 2)) + (size - text.length >= 2 ? '\r\n' : '\n');
+  if (text.length < size)
+    text += '-'.repeat(Math.max(0, size - text.length - 2)) + (size - text.length >= 2 ? '\r\n' : '\n');
   return Buffer.from(text);
 }
 

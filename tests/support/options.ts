@@ -13,7 +13,9 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** @param previous stands for `$STATE` */
 export function readOptions(command: 'sync' | 'backup', words: readonly string[], previous: string): AskedRun {
   const options: Mutable<SyncOptions> = { ...DEFAULT_OPTIONS, mode: command === 'backup' ? 'backup' : 'two-way' };
-  const selection: { -readonly [K in keyof SyncOptions['selection']]: SyncOptions['selection'][K] } = { ...DEFAULT_OPTIONS.selection };
+  const selection: { -readonly [K in keyof SyncOptions['selection']]: SyncOptions['selection'][K] } = {
+    ...DEFAULT_OPTIONS.selection,
+  };
   const filter: Mutable<SyncOptions['filter']> = {};
   let state: string | null = null;
   const rest = [...words];

@@ -59,7 +59,11 @@ export async function readSide(store: MailStore, hash?: (body: Uint8Array) => st
   };
 }
 
-async function readMailbox(store: MailStore, guid: MailboxGuid, hash?: (body: Uint8Array) => string): Promise<MailboxSeen> {
+async function readMailbox(
+  store: MailStore,
+  guid: MailboxGuid,
+  hash?: (body: Uint8Array) => string,
+): Promise<MailboxSeen> {
   const mailbox = await store.openMailbox(guid);
   if (mailbox === null) throw new Error(`the tree lists a mailbox ${guid} that cannot be opened`);
   await using opened = mailbox;
@@ -78,7 +82,9 @@ async function readMailbox(store: MailStore, guid: MailboxGuid, hash?: (body: Ui
       ...(hash === undefined ? {} : { body: hash(await bytesOf(opened, mail.uid, mail.guid)) }),
     });
   }
-  const attributes = (await opened.attributes()).flatMap(({ scope, key, value }) => (value === null ? [] : [[`/${scope}/${key}`, value] as const]));
+  const attributes = (await opened.attributes()).flatMap(({ scope, key, value }) =>
+    value === null ? [] : [[`/${scope}/${key}`, value] as const],
+  );
   return {
     guid: status.guid,
     uidvalidity: status.uidValidity,

@@ -34,7 +34,12 @@ export interface RunHooks {
 }
 
 /** Runs once; both stores stay open. Never throws: a failure is in the result. */
-export async function runSync(starting: MailStore, other: MailStore, asked: AskedRun, hooks: RunHooks = {}): Promise<RunResult> {
+export async function runSync(
+  starting: MailStore,
+  other: MailStore,
+  asked: AskedRun,
+  hooks: RunHooks = {},
+): Promise<RunResult> {
   const options = withState(asked);
   const [near, far] = (hooks.carrier ?? createPipe)();
   const [master, slave] = await Promise.allSettled([
@@ -53,7 +58,12 @@ export async function runSync(starting: MailStore, other: MailStore, asked: Aske
   return { exit: exitOf(master.reason), state: asked.state === null ? null : '', report: null, error: master.reason };
 }
 
-async function startSide(store: MailStore, carrier: Duplex, options: SyncOptions, hooks: RunHooks): Promise<SyncReport> {
+async function startSide(
+  store: MailStore,
+  carrier: Duplex,
+  options: SyncOptions,
+  hooks: RunHooks,
+): Promise<SyncReport> {
   await using opened = await openChannel(carrier, {
     role: 'master',
     handshake: masterHandshake(options, HOST),

@@ -1,6 +1,12 @@
 /** One side of a test: a store, and the users who change it between syncs. */
 import { type MailboxPath, mailboxGuid, uid } from '@dsync/protocol';
-import { createMemoryStore, type MailStore, type MemoryUser, type Namespace, openNamespacedStore } from '@dsync/storage';
+import {
+  createMemoryStore,
+  type MailStore,
+  type MemoryUser,
+  type Namespace,
+  openNamespacedStore,
+} from '@dsync/storage';
 
 import { bodyOf, DEFAULT_DATE, guidOf, splitFlags } from './mails.ts';
 import { readSide, type SideSeen } from './read-side.ts';
@@ -162,7 +168,10 @@ export class Side {
         return;
       case 'create':
         if (step.dir === true) return await user.createDirectory(path);
-        return await user.createMailbox(path, { guid: mailboxGuid(must(step.guid)), uidValidity: step.uidvalidity ?? 1 });
+        return await user.createMailbox(path, {
+          guid: mailboxGuid(must(step.guid)),
+          uidValidity: step.uidvalidity ?? 1,
+        });
       case 'delete':
         return await user.delete(path);
       case 'rename':
@@ -197,7 +206,9 @@ export class Side {
 
   /** The place and the path inside it that a name stands for; the longest prefix decides. */
   #at(name: string): { readonly user: User; readonly path: MailboxPath } {
-    const fits = this.#places.filter((p) => name.startsWith(p.prefix)).toSorted((a, b) => b.prefix.length - a.prefix.length);
+    const fits = this.#places
+      .filter((p) => name.startsWith(p.prefix))
+      .toSorted((a, b) => b.prefix.length - a.prefix.length);
     const place = fits[0] ?? this.#places[0];
     if (place === undefined) throw new Error('a side has at least one place');
     const inner = fits.length > 0 ? name.slice(place.prefix.length) : name;

@@ -1,0 +1,21 @@
+/** One test for each recorded scenario, in a world of one's choice. */
+import { expect, test } from '@jest/globals';
+
+import { loadScenarios, type Scenario } from '../support/scenario.ts';
+import { DEPARTURES } from './departures.ts';
+import { play, recordedOutcome, type World } from './play.ts';
+
+export function testEachScenario(makeWorld: (scenario: Scenario) => Promise<World & AsyncDisposable>): void {
+  for (const scenario of loadScenarios()) {
+    const departure = DEPARTURES[scenario.id];
+    const title = `${scenario.id}: ${scenario.title}`;
+    test(departure === undefined ? title : `${title} (unlike the original: ${departure.defect})`, async () => {
+      await using world = await makeWorld(scenario);
+      const { errors, ...outcome } = await play(scenario, world);
+      // A failed run's reason is part of what a person has to see when the outcome is wrong.
+      const reasons = errors.map(String);
+      const { runs, A, B } = departure ?? recordedOutcome(scenario);
+      expect({ ...outcome, reasons }).toEqual({ runs, A, B, reasons });
+    });
+  }
+}
