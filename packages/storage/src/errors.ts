@@ -32,7 +32,8 @@ export class StoreError extends Error {
   /** Turns whatever a system call threw into a StoreError: ENOSPC, EDQUOT, EACCES, EPERM, EROFS, ENOENT, EEXIST, else Temporary. */
   static from(cause: unknown, what: string): StoreError {
     if (cause instanceof StoreError) return cause;
-    const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    // Not instanceof Error: under Jest the system's errors come from another realm.
+    const errno = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
     const code: StoreErrorCode = ERRNO[errno] ?? 'Temporary';
     return new StoreError(code, `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }

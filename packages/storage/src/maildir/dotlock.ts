@@ -136,5 +136,6 @@ export function isAlive(pid: number): boolean {
 }
 
 export function isErrno(cause: unknown, ...codes: readonly string[]): boolean {
-  return cause instanceof Error && 'code' in cause && codes.includes(String(cause.code));
+  // Not instanceof Error: under Jest the system's errors come from another realm.
+  return typeof cause === 'object' && cause !== null && 'code' in cause && codes.includes(String(cause.code));
 }
