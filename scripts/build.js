@@ -25,7 +25,7 @@ for (const [name, room] of [
 ]) {
   await build({
     entryPoints: { [name]: path(`packages/${room}/src/program.ts`) },
-    outdir: path(`packages/${room}/dist/program`),
+    outdir: path(`packages/${room}/dist/bundle`),
     bundle: true,
     splitting: true,
     format: 'esm',

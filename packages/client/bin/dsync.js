@@ -2,7 +2,7 @@
 /** The program `dsync`; the code is the bundle that `npm run build` makes. */
 let program;
 try {
-  program = await import('../dist/program/dsync.js');
+  program = await import('../dist/bundle/dsync.js');
 } catch (error) {
   if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
   process.stderr.write('dsync has not been built: npm run build\n');

@@ -106,7 +106,6 @@ export class Daemon {
       this.#sessions.set(incoming, session);
       this.#strangers.delete(incoming);
       await session;
-      await closed(login);
     } catch (error) {
       if (error instanceof LoginFailed) this.#log.warning(error.message);
       else if (error instanceof ProtocolError) this.#log.info(`${address}: ${error.message}`);
@@ -118,13 +117,15 @@ export class Daemon {
     }
   }
 
+  /** From the login to the end of the connection. */
   async #serve(login: LoggedIn): Promise<void> {
     if (this.#sessions.size < MAX_SESSIONS) {
       await serveCommand(this.#settings, login, this.#log);
-      return;
+    } else {
+      this.#log.warning(`session of ${login.command.user} refused: ${MAX_SESSIONS} sessions are under way`);
+      login.stream.end(replyBytes(printReply('TEMPFAIL'), login.multiplexed));
     }
-    this.#log.warning(`session of ${login.command.user} refused: ${MAX_SESSIONS} sessions are under way`);
-    login.stream.end(replyBytes(printReply('TEMPFAIL'), login.multiplexed));
+    await closed(login);
   }
 }
 

@@ -7,4 +7,4 @@ export { runServer, type ServerRun } from './program/run-server.ts';
 export { SERVER_OPTIONS } from './program/server-options.ts';
 export { serverMain } from './program/main.ts';
 export { openLocation, openUserStore, type StoreOptions } from './session/open-user-store.ts';
-export { observerOf, openMailOf, serveSession } from './session/serve-session.ts';
+export { findMailOf, observerOf, serveSession, type OpenStore, type OpenWish } from './session/serve-session.ts';

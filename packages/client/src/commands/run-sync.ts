@@ -71,26 +71,42 @@ async function run(
 ): Promise<{ readonly report: SyncReport; readonly separator: string }> {
   const user = resolveUser(settings, request.user, (text) => log.debug(text));
   const destination = parseDestination(request.destination);
-  await using store = await openUserStore(user, { fsync: request.fsync ?? settings.fsync });
+  await using store = await openUserStore(user, {
+    fsync: request.fsync ?? settings.fsync,
+    dryRun: request.options.dryRun,
+  });
   const connection = await openConnection(destination, { request, settings, user, separator: store.separator, log });
   let report: SyncReport;
   try {
     report = await converse(request, settings, store, connection, log);
   } catch (error) {
-    throw await worse(error, connection, log);
+    throw await worse(error, connection);
   }
   const end = await connection.close();
   if (end !== null && end !== '') log.warning(end);
   return { report, separator: store.separator };
 }
 
+/** A failure together with how the remote command ended, as one line. */
+class RemoteEnd extends Error {
+  override readonly name = 'RemoteEnd';
+  readonly code: string;
+  readonly exit: number;
+
+  constructor(cause: unknown, end: string) {
+    const { message, code, exit } = describeError(cause);
+    super(`${message} (${end})`, { cause });
+    this.code = code;
+    this.exit = exit;
+  }
+}
+
 /** Both ends' reasons may be known; one that says more than "temporary" is the better one (sync-semantics.md 1.5). */
-async function worse(error: unknown, connection: Connection, log: Log): Promise<unknown> {
+async function worse(error: unknown, connection: Connection): Promise<unknown> {
   if (!connection.carrier.destroyed) connection.carrier.destroy();
   try {
     const end = await connection.close();
-    if (end !== null && end !== '') log.error(end);
-    return error;
+    return end === null || end === '' ? error : new RemoteEnd(error, end);
   } catch (theirs) {
     const own = describeError(error);
     return own.code === 'PeerFailed' || own.code === 'Closed' || own.exit === 75 ? theirs : error;

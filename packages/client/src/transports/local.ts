@@ -1,16 +1,15 @@
 /** A second store in this process: both roles run here, over a pipe. */
 import { createPipe } from '@dsync/protocol';
-import { serveSession, type Log } from '@dsync/server';
+import { serveSession, type Log, type OpenStore } from '@dsync/server';
 import type { Settings } from '@dsync/settings';
-import type { MailStore } from '@dsync/storage';
 
 import type { Connection } from './connection.ts';
 
-/** @param store the other side; closed with the connection */
-export function connectLocal(settings: Settings, store: MailStore, stallTimeoutMs: number, log: Log): Connection {
+/** @param openStore opens the other side, which is closed with the connection */
+export function connectLocal(settings: Settings, openStore: OpenStore, stallTimeoutMs: number, log: Log): Connection {
   const [ours, theirs] = createPipe();
   let failure: Error | null = null;
-  const served = serveSession(settings, store, theirs, { stallTimeoutMs, near: true, log }).then(
+  const served = serveSession(settings, openStore, theirs, { stallTimeoutMs, near: true, log }).then(
     () => undefined,
     (error: unknown) => {
       failure = error instanceof Error ? error : new Error(String(error));

@@ -2,8 +2,10 @@
 import { realpathSync } from 'node:fs';
 import { dirname, join, resolve, basename } from 'node:path';
 
-import { openLocation, type Log } from '@dsync/server';
+import { openLocation, type Log, type OpenWish } from '@dsync/server';
 import { expandLocation, UsageError, type MailLocation, type MailUser, type Settings } from '@dsync/settings';
+
+import type { MailStore } from '@dsync/storage';
 
 import type { Destination } from '../command-line/destination.ts';
 import type { SyncRequest } from '../command-line/sync-request.ts';
@@ -75,9 +77,10 @@ async function openLocal(location: MailLocation, context: OpenContext): Promise<
     throw new UsageError(`Both source and destination mail_location points to same directory: ${same.path}`);
   }
   const fsync = request.fsync ?? settings.fsync;
-  const store = await openLocation(there, { fsync, home: null, separator: context.separator });
+  const openStore = async ({ dryRun }: OpenWish): Promise<MailStore> =>
+    await openLocation(there, { fsync, dryRun, home: null, separator: context.separator });
   const { connectLocal } = await import('./local.ts');
-  return connectLocal(settings, store, request.options.stallTimeout * 1000, context.log);
+  return connectLocal(settings, openStore, request.options.stallTimeout * 1000, context.log);
 }
 
 /** The path without links, also if its last parts are not there yet. */

@@ -1,4 +1,4 @@
-import { ProtocolError } from '@dsync/protocol';
+import { oneLine as cut, ProtocolError } from '@dsync/protocol';
 import { SettingsError, UsageError } from '@dsync/settings';
 import { StoreError } from '@dsync/storage';
 import { SyncError } from '@dsync/sync';
@@ -30,7 +30,9 @@ export function describeError(error: unknown): DescribedError {
   return { message: oneLine(`internal error: ${message}`), code: 'Internal', exit: 1 };
 }
 
+/** Long enough for every message of ours with a path in it. */
+const MAX_MESSAGE = 1000;
+
 function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+  return cut(text, MAX_MESSAGE);
 }

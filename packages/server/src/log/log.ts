@@ -1,3 +1,5 @@
+import { oneLine } from '@dsync/protocol';
+
 /** The programs' log. Every line goes to stderr: stdout belongs to results and, in `dsync-server`, to the wire. */
 
 export type LogLevel = 'error' | 'warning' | 'info' | 'debug';
@@ -76,7 +78,8 @@ function logOver(backend: Backend, level: LogLevel, user: string | undefined): L
     warning: (text) => add('warning', text),
     info: (text) => add('info', text),
     debug: (text) => add('debug', text),
-    of: (name) => logOver(backend, level, name),
+    // A name can come from a peer that may not be who it says.
+    of: (name) => logOver(backend, level, oneLine(name, 80)),
     flush: () => backend.flush(),
   };
 }

@@ -2,7 +2,7 @@ import { joinStreams, LineBuffer, ProtocolError } from '@dsync/protocol';
 import { UsageError, type Settings } from '@dsync/settings';
 
 import type { Log } from '../log/log.ts';
-import { openMailOf, serveSession } from '../session/serve-session.ts';
+import { findMailOf, serveSession } from '../session/serve-session.ts';
 import { openRawlog } from './rawlog.ts';
 
 export interface StdioOptions {
@@ -20,9 +20,9 @@ export async function serveStdio(settings: Settings, options: StdioOptions): Pro
   const { user, rest } = options.user === null ? await prefixedUser() : { user: options.user, rest: Buffer.alloc(0) };
   const log = options.log.of(user);
   using rawlog = options.rawlog === null ? null : openRawlog(options.rawlog);
-  const store = await openMailOf(settings, user, log);
+  const openStore = findMailOf(settings, user, log);
   const carrier = joinStreams(process.stdin, process.stdout, { first: rest });
-  await serveSession(settings, store, carrier, {
+  await serveSession(settings, openStore, carrier, {
     stallTimeoutMs: options.stallTimeoutMs,
     // The other end of stdin may be ssh: it is the client, who knows, that decides.
     near: false,

@@ -15,7 +15,7 @@ import { parseOptions, UsageError, type OptionSpec, type Settings } from '@dsync
 import { MAX_REMOTE_LOG_LINES, STALL_TIMEOUT_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
 import { replyBytes, type LoggedIn } from '../login/accept-login.ts';
-import { openMailOf, serveSession } from './serve-session.ts';
+import { findMailOf, serveSession, type OpenStore } from './serve-session.ts';
 
 /** Arguments of `dsync-server` in a command line from the network. A peer cannot name files of ours, so `-r` is not among them. */
 const ARGUMENTS: readonly OptionSpec[] = [
@@ -45,13 +45,13 @@ export async function serveCommand(settings: Settings, login: LoggedIn, log: Log
   try {
     const request = parseRequest(login);
     const userLog = log.of(request.user);
-    const store = await openMailOf(settings, request.user, userLog);
+    const openStore = findMailOf(settings, request.user, userLog);
     const carrier = joinStreams(stream, stream, {
       first: login.rest,
       ...(multiplexed ? { header: (length: number): Buffer => packetHeader(MAIN_CHANNEL, length) } : {}),
     });
     stream.write(replyBytes(printReply(null), multiplexed));
-    await runLogged(settings, store, carrier, login, request, userLog);
+    await runLogged(settings, openStore, carrier, login, request, userLog);
   } catch (error) {
     const described = describeError(error);
     const user = login.command.user === '' ? log : log.of(login.command.user);
@@ -70,14 +70,14 @@ export async function serveCommand(settings: Settings, login: LoggedIn, log: Log
 /** A run's failure is told to the peer by the engine, inside the session; here it is only logged. */
 async function runLogged(
   settings: Settings,
-  store: Awaited<ReturnType<typeof openMailOf>>,
+  openStore: OpenStore,
   carrier: Parameters<typeof serveSession>[2],
   login: LoggedIn,
   request: Request,
   log: Log,
 ): Promise<void> {
   try {
-    await serveSession(settings, store, carrier, { stallTimeoutMs: request.stallTimeoutMs, near: login.near, log });
+    await serveSession(settings, openStore, carrier, { stallTimeoutMs: request.stallTimeoutMs, near: login.near, log });
     log.info('session ended');
   } catch (error) {
     log.error(describeError(error).message);

@@ -1,12 +1,23 @@
 /** A user's mail as one store: a driver for each location, under their prefixes. */
+import { accessSync, constants, existsSync } from 'node:fs';
+
 import { SettingsError, type ExpandedLocation, type MailUser, type UserNamespace } from '@dsync/settings';
-import { openMaildirStore, openNamespacedStore, StoreError, type MailStore, type Namespace } from '@dsync/storage';
+import {
+  createMemoryStore,
+  openMaildirStore,
+  openNamespacedStore,
+  StoreError,
+  type MailStore,
+  type Namespace,
+} from '@dsync/storage';
 
 export interface StoreOptions {
   /** Writes wait for the disk. */
   readonly fsync: boolean;
   /** Folder of the user lock; null: the mail folder. */
   readonly home: string | null;
+  /** Nothing is changed: mail that is not there yet stays so, and counts as empty. */
+  readonly dryRun: boolean;
   /** The hierarchy separator; null: the layout's own. */
   readonly separator: string | null;
 }
@@ -35,10 +46,12 @@ async function openMaildir(location: ExpandedLocation, options: StoreOptions): P
   const layout = location.layout ?? 'maildir++';
   if (layout !== 'maildir++' && layout !== 'fs')
     throw new SettingsError('BadValue', `maildir has the layouts maildir++ and fs, not ${layout}`);
+  const separator = options.separator ?? (layout === 'fs' ? '/' : '.');
+  if (options.dryRun && !existsSync(location.inbox ?? location.path)) return createMemoryStore({ separator });
   return await openMaildirStore({
     root: location.path,
     layout,
-    separator: options.separator ?? (layout === 'fs' ? '/' : '.'),
+    separator,
     journal: 'auto',
     // As Dovecot does for a user's first mail; the store itself refuses if there was mail before that has vanished.
     create: true,
@@ -54,7 +67,10 @@ async function openMaildir(location: ExpandedLocation, options: StoreOptions): P
  * Opens everything that a user has.
  * @throws as `openLocation`
  */
-export async function openUserStore(user: MailUser, options: { readonly fsync: boolean }): Promise<MailStore> {
+export async function openUserStore(
+  user: MailUser,
+  options: Pick<StoreOptions, 'fsync' | 'dryRun'>,
+): Promise<MailStore> {
   const separator = user.namespaces.find((n) => n.separator !== null)?.separator ?? null;
   const distinct = withoutAliases(user.namespaces);
   const [only] = distinct;
@@ -75,6 +91,19 @@ export async function openUserStore(user: MailUser, options: { readonly fsync: b
   } catch (error) {
     for (const { store } of open) await store[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/**
+ * Looks whether this process may use a mail folder, before a peer is told that a session begins.
+ * @throws {StoreError} `Permission`
+ */
+export function checkAccess({ path }: ExpandedLocation): void {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const denied = StoreError.from(error, `cannot use ${path}`);
+    if (denied.code === 'Permission') throw denied;
   }
 }
 

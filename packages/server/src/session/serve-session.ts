@@ -2,13 +2,13 @@
 import { hostname as machineName } from 'node:os';
 import type { Duplex } from 'node:stream';
 
-import { openChannel, type Rawlog } from '@dsync/protocol';
+import { openChannel, type Channel, type Rawlog } from '@dsync/protocol';
 import { resolveUser, type Settings } from '@dsync/settings';
 import { runSlave, slaveHandshake, type SlaveReport, type SyncObserver } from '@dsync/sync';
-import type { MailStore } from '@dsync/storage';
+import { StoreError, type MailStore } from '@dsync/storage';
 
 import type { Log } from '../log/log.ts';
-import { openUserStore } from './open-user-store.ts';
+import { checkAccess, openUserStore } from './open-user-store.ts';
 
 export interface SessionOptions {
   readonly stallTimeoutMs: number;
@@ -18,27 +18,37 @@ export interface SessionOptions {
   readonly log: Log;
 }
 
+/** What the peer's handshake says of how the store is to be opened. */
+export interface OpenWish {
+  /** Nothing may be changed, so nothing is made. */
+  readonly dryRun: boolean;
+  /** The peer does not want to wait for our disk. */
+  readonly noFsync: boolean;
+}
+
+export type OpenStore = (wish: OpenWish) => Promise<MailStore>;
+
 /**
- * Opens the mail of a user who may not exist.
- * @throws {SettingsError} `NoSuchUser`, …; {StoreError}
+ * Finds the mail of a user who may not exist; it is opened when the peer has said what for.
+ * @throws {SettingsError} `NoSuchUser`, …; {StoreError} `Permission` for mail that we cannot use
  */
-export async function openMailOf(settings: Settings, user: string, log: Log): Promise<MailStore> {
+export function findMailOf(settings: Settings, user: string, log: Log): OpenStore {
   const found = resolveUser(settings, user, (text) => log.debug(text));
-  return await openUserStore(found, { fsync: settings.fsync });
+  for (const { location } of found.namespaces) checkAccess(location);
+  return async ({ dryRun, noFsync }) => await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun });
 }
 
 /**
- * Serves one run on `carrier`; both the carrier and the store are closed at its end.
+ * Serves one run on `carrier`; the carrier, and the store that is opened for it, are closed at its end.
  * @throws {ProtocolError} when the conversation fails; {StoreError} when the store does
  */
 export async function serveSession(
   settings: Settings,
-  store: MailStore,
+  openStore: OpenStore,
   carrier: Duplex,
   options: SessionOptions,
 ): Promise<SlaveReport> {
   const { log } = options;
-  await using owned = store;
   const hostname = settings.hostname ?? machineName();
   await using channel = await openChannel(carrier, {
     role: 'slave',
@@ -48,9 +58,23 @@ export async function serveSession(
     ...(options.rawlog === undefined ? {} : { rawlog: options.rawlog }),
   });
   log.debug(`peer ${channel.peer.hostname} speaks the ${channel.peer.dialect} dialect`);
-  const report = await runSlave(owned, channel, observerOf(log), hostname);
+  await using store = await openOr(channel, openStore);
+  const report = await runSlave(store, channel, observerOf(log), hostname);
   for (const reason of report.unexpected) log.info(`run again: ${reason}`);
   return report;
+}
+
+/** A store that cannot be opened ends the session, and the peer is told so; the reason stays here. */
+async function openOr(channel: Channel, openStore: OpenStore): Promise<MailStore> {
+  const { handshake } = channel;
+  try {
+    return await openStore({ dryRun: handshake.dryRun === true, noFsync: handshake.noFsync === true });
+  } catch (error) {
+    await channel.abort(
+      error instanceof StoreError ? `the mail cannot be opened (${error.code})` : 'the mail cannot be opened',
+    );
+    throw error;
+  }
 }
 
 /** What is worth a line of the log. */

@@ -56,7 +56,7 @@ export function resolveUser(
 }
 
 function noSuchUser(name: string): SettingsError {
-  return new SettingsError('NoSuchUser', `User doesn't exist: ${JSON.stringify(name.slice(0, 255)).slice(1, -1)}`);
+  return new SettingsError('NoSuchUser', `User doesn't exist: ${JSON.stringify(name.slice(0, 80)).slice(1, -1)}`);
 }
 
 function ids(record: UserRecord): { uid?: number; gid?: number } {
