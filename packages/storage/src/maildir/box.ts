@@ -45,6 +45,8 @@ export class Box {
   readonly mutex = new Mutex();
   /** As last read from or written to the journal, or about to be. */
   head: JournalHead | null = null;
+  /** The head that the journal had for this path when the tree was read; undefined: not looked for yet. */
+  former: JournalHead | null | undefined;
   /**
    * A new and empty mailbox gets into the journal with its first commit, or when a tree is read: nothing is lost if it
    * is forgotten before that, and making a thousand of them costs no write each.
@@ -121,6 +123,11 @@ export class Box {
     return this.#view;
   }
 
+  /** What was read is not needed any more. */
+  forget(): void {
+    this.#view = null;
+  }
+
   /** After a commit of ours: the head that the journal has now. What was read is no longer true. */
   committed(head: JournalHead): void {
     this.#know(head);
@@ -141,15 +148,23 @@ export class Box {
     return { stamp, files, uidlist: this.folder.readUidlist(), letters: this.folder.readKeywords() };
   }
 
+  /** Returns whether there was anything to finish or undo. */
   #recover({ uidlist, files }: { uidlist: Uidlist | null; files: ReadonlyMap<string, FoundMail> }): boolean {
     if (!hasAbandoned(this.folder, this.context.host)) return false;
     const bases = new Set(uidlist?.records.map(({ base }) => base));
-    return recover(
+    const late = recover(
       this.folder,
       this.context.host,
       (base) => bases.has(base),
       (base) => files.has(base),
     );
+    if (uidlist === null || uidlist.guid === null || late.size === 0) return true;
+    let next = uidNextOf(uidlist);
+    const stay = uidlist.records.filter(({ base }) => !late.has(base));
+    const move = uidlist.records.filter(({ base }) => late.has(base)).map((record) => ({ ...record, uid: next++ }));
+    const text = printUidlist({ ...uidlist, guid: uidlist.guid, uidNext: next, records: [...stay, ...move] });
+    this.folder.replaceUidlist(text, this.folder.ownership());
+    return true;
   }
 
   /** Writes records for mails that have none, or the whole list if it is missing. */
@@ -170,7 +185,7 @@ export class Box {
    */
   #lostUidlist(files: ReadonlyMap<string, FoundMail>): Pick<Uidlist, 'uidValidity' | 'uidNext' | 'guid' | 'fields' | 'records'> {
     const { journal, layout } = this.context;
-    const head = this.head ?? headAt(this.context, this.path);
+    const head = this.head ?? this.#atThisPath();
     if (head === null) return { uidValidity: nextUidValidity(layout.roots.control, this.context.now()), uidNext: 1, guid: null, fields: '', records: [] };
     const records = journal
       .mails(head.guid)
@@ -231,9 +246,13 @@ export class Box {
     await this.context.journal.write([step]);
   }
 
+  #atThisPath(): JournalHead | null {
+    return this.former === undefined ? headAt(this.context, this.path) : this.former;
+  }
+
   /** The identity under which the journal knows these very mails, if the uidlist was made anew by another program. */
   #formerIdentity({ files }: View): JournalHead | null {
-    const former = this.head ?? headAt(this.context, this.path);
+    const former = this.head ?? this.#atThisPath();
     if (former === null) return null;
     if (isInbox(this.path)) return former;
     return this.context.journal.mails(former.guid).some((mail) => files.has(baseOf(mail))) ? former : null;

@@ -12,15 +12,18 @@ import { baseOf, type Box } from './box.ts';
 import { headOf } from './context.ts';
 import { isErrno } from './dotlock.ts';
 import { openContent, virtualSizeOf } from './content.ts';
+import { Pop3Notes } from './pop3-notes.ts';
 import { MAILBOX_LOCK, takeSyncLock } from './sync-lock.ts';
 import { MaildirTransaction } from './transaction.ts';
 
 export class MaildirMailbox implements Mailbox {
   readonly path: MailboxPath;
   readonly #box: Box;
+  readonly #pop3: Pop3Notes;
 
   constructor(box: Box) {
     this.path = box.path;
+    this.#pop3 = new Pop3Notes(box.folder);
     this.#box = box;
   }
 
@@ -72,11 +75,13 @@ export class MaildirMailbox implements Mailbox {
     const box = this.#box;
     const mail = box.context.journal.mail(box.guid, uid);
     if (mail === undefined || mail.guid !== guid) return null;
+    const base = baseOf(mail);
     const opened = openContent(box.folder.path(mail.name));
-    if (opened !== null) return opened;
+    if (opened !== null) return { ...opened, ...this.#pop3.of(base) };
     // Renamed by somebody (a flag was set), or gone.
-    const at = box.folder.list().get(baseOf(mail))?.at;
-    return at === undefined ? null : openContent(box.folder.path(at));
+    const at = box.folder.list().get(base)?.at;
+    const found = at === undefined ? null : openContent(box.folder.path(at));
+    return found === null ? null : { ...found, ...this.#pop3.of(base) };
   }
 
   begin(): Promise<MailboxTransaction> {
@@ -94,7 +99,9 @@ export class MaildirMailbox implements Mailbox {
     return lock;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#box.forget();
+  }
 
   async #look(): Promise<JournalHead> {
     return this.#box.mutex.run(() => this.#box.look());

@@ -58,11 +58,15 @@ export function hasAbandoned(folder: Folder, host: string): boolean {
 
 /**
  * Finishes what killed processes began: a mail that has its record in the uidlist goes to its place if it is whole,
- * everything else is removed. To be called with the uidlist locked. Returns whether mails came to light.
+ * everything else is removed. To be called with the uidlist locked.
+ *
+ * Returns the base names of mails that came to light too late for their UIDs: a Dovecot that looked meanwhile has noted
+ * the UIDs as past, and would give such a mail another one and another GUID.
  * @throws {StoreError}
  */
-export function recover(folder: Folder, host: string, recorded: (base: string) => boolean, present: (base: string) => boolean): boolean {
-  let found = false;
+export function recover(folder: Folder, host: string, recorded: (base: string) => boolean, present: (base: string) => boolean): ReadonlySet<string> {
+  const late = new Set<string>();
+  const lookedAt = fs.statSync(join(folder.places.index, 'dovecot.index.log'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
   for (const name of readTmp(folder)) {
     const temporary = parseTemporary(name, host);
@@ -71,14 +75,14 @@ export function recover(folder: Folder, host: string, recorded: (base: string) =
     const base = parseFileName(temporary.at.slice(4))?.base ?? '';
     try {
       if (recorded(base) && !present(base) && isWhole(from, base)) {
+        if (fs.statSync(from).ctimeMs <= lookedAt) late.add(base);
         fs.renameSync(from, folder.path(temporary.at));
-        found = true;
       } else fs.rmSync(from, { force: true });
     } catch (cause) {
       throw StoreError.from(cause, `cannot tidy up ${from}`);
     }
   }
-  return found;
+  return late;
 }
 
 /** After a power cut a file may be shorter than what was written. */

@@ -48,6 +48,7 @@ async function openBoxes(
   for (const path of paths.toSorted((a, b) => compareBytes(context.layout.print(a), context.layout.print(b)))) {
     const box = known.get(pathKey(path)) ?? new Box(context, path);
     const there = byPath.get(pathKey(path));
+    box.former = there ?? null;
     if (there !== undefined && there.fingerprint !== '' && there.fingerprint === box.folder.stamp().text) box.head = there;
     else {
       const guid = box.folder.readUidlistHeader()?.guid ?? null;
@@ -103,6 +104,7 @@ async function lookAtAll(boxes: readonly Box[]): Promise<void> {
       await box.mutex.run(async () => {
         await box.look();
         await box.settle();
+        box.forget();
       });
     }
   };
