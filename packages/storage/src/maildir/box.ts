@@ -98,7 +98,7 @@ export class Box {
     const view = this.#read(stamp);
     if (isComplete(view) && !hasAbandoned(this.folder, this.context.host)) return this.#note(view);
     await using _lock = await this.lockUidlist();
-    return this.lookLocked();
+    return await this.lookLocked();
   }
 
   /** The same for one who holds the uidlist's lock. */

@@ -11,8 +11,8 @@ import { settleUids, type SettledUids } from '../journal/settle-uids.ts';
 import { baseOf, uidNextOf, type View } from './box.ts';
 import { makeBase, parseFileName, printFileName, sizeIn, type BaseClock } from './file-name.ts';
 import { addKeywords, keywordsOf, lettersFor, type KeywordLetters } from './keywords-file.ts';
-import { placeOf, type FlagChange, type Placed, type Work } from './transaction.ts';
 import type { UidlistRecord } from './uidlist.ts';
+import { placeOf, type FlagChange, type Placed, type Work } from './work.ts';
 
 /** A new mail: `temporary` is there (a save) or is to be linked from `source` (a copy). */
 export interface PlannedMail {

@@ -24,9 +24,9 @@ import { isErrno } from './dotlock.ts';
 import { parseFileName } from './file-name.ts';
 import { attempt, type Folder, type Ownership } from './folder.ts';
 import { sealedFingerprint } from './seal.ts';
-import type { Work } from './transaction.ts';
 import { noteUidValidity } from './uidvalidity.ts';
 import { printRecords, printUidlist } from './uidlist.ts';
+import type { Work } from './work.ts';
 
 /** With more than this in tmp/ the bodies are flushed before the lock is taken, so that it is not held for long. */
 const FLUSH_EARLY_BYTES = 4_000_000;

@@ -17,7 +17,7 @@ const AT_ONCE = 4;
 interface Request {
   readonly paths: readonly string[];
   readonly anchors: readonly string[];
-  readonly done: (error: unknown) => void;
+  readonly done: (error: StoreError | null) => void;
 }
 
 class Flusher {

@@ -5,59 +5,15 @@ import fs from 'node:fs';
 import type { Body, MailboxGuid, MailGuid, Uid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
-import type { JournalMail } from '../journal/journal.ts';
 import type { Attribute, CommitResult, MailboxTransaction, NewMail } from '../mail-store.ts';
 import type { Box } from './box.ts';
 import { commit } from './commit.ts';
-import { canBeBase, makeBase, printFileName } from './file-name.ts';
+import { canBeBase, makeBase } from './file-name.ts';
 import { attempt, type Ownership } from './folder.ts';
 import { measure, writeStream, writeWhole, type Written } from './incoming.ts';
 import { addKeywords, lettersFor, type KeywordLetters } from './keywords-file.ts';
 import { Workshop } from './temporary.ts';
-
-export type Numbers = Parameters<MailboxTransaction['update']>[0];
-export type Placed = Omit<NewMail, 'received' | 'saved'>;
-
-/** A mail that lies in tmp/ under the name that it is to have. */
-export interface SavedMail {
-  readonly mail: Placed;
-  /** `cur/…` or `new/…`. */
-  at: string;
-  base: string;
-  /** `tmp/…`. */
-  temporary: string;
-}
-
-export interface CopiedMail {
-  readonly how: 'copy' | 'keep';
-  readonly mail: Placed;
-  /** The mail whose bytes it has, as it was remembered. */
-  readonly source: JournalMail;
-}
-
-export interface FlagChange {
-  readonly flags: number;
-  readonly keywords: readonly string[];
-  readonly modseq: bigint;
-  /** The mail when the change was asked for: what differs from it at commit, a user did. */
-  readonly before: JournalMail | undefined;
-}
-
-/** Everything that was asked for. */
-export interface Work {
-  readonly saved: SavedMail[];
-  readonly copied: CopiedMail[];
-  readonly renumbered: Map<Uid, Uid>;
-  readonly flagged: Map<Uid, FlagChange>;
-  readonly expunged: Map<Uid, MailGuid>;
-  readonly attributes: Attribute[];
-  rebuild: { readonly guid: MailboxGuid; readonly uidValidity: number } | null;
-  numbers: Numbers;
-  readonly uidNextAtBegin: number;
-  readonly workshop: Workshop;
-  /** Bytes in tmp/. */
-  bytes: number;
-}
+import { placeOf, type Numbers, type Placed, type SavedMail, type Work } from './work.ts';
 
 /** A turn of the loop for everybody else after so much work at a stretch. */
 const STRETCH_MS = 8;
@@ -235,12 +191,6 @@ export class MaildirTransaction implements MailboxTransaction {
   #mustBeOpen(): void {
     if (this.#ended) throw new StoreError('Temporary', `the transaction on ${this.#box.print} has ended`);
   }
-}
-
-/** Where a new mail goes: without flags and not yet shown to a client, to new/ (storage-formats.md 2.3). */
-export function placeOf(base: string, mail: { readonly uid: number; readonly flags: number }, letters: string, firstRecentUid: number): string {
-  if (mail.flags === 0 && letters === '' && mail.uid >= firstRecentUid) return `new/${base}`;
-  return `cur/${printFileName(base, mail.flags, letters)}`;
 }
 
 async function* watch(body: AsyncIterable<Uint8Array>, failed: (cause: unknown) => void): AsyncGenerator<Uint8Array> {

@@ -43,7 +43,7 @@ export class MemoryMailbox implements Mailbox {
     if (since !== undefined && (since.modseq < head.historyFrom || since.modseq > head.highestModseq)) return null;
     const mails = journal
       .mails(box.guid)
-      .map(({ name: _, ...mail }) => ({ ...mail, modseq: countedModseq(head, { ...mail, name: '' }) }));
+      .map(({ name: _name, ...mail }) => ({ ...mail, modseq: countedModseq(head, { ...mail, name: '' }) }));
     return {
       mails: since === undefined ? mails : mails.filter((mail) => mail.uid > since.uid || mail.modseq > since.modseq),
       expunges: journal.expunges(box.guid, since?.modseq ?? 0n),
