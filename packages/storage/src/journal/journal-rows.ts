@@ -52,7 +52,12 @@ export function keyBehind(prefix: Buffer): Buffer {
 
 export function headRow(head: JournalHead): Row {
   writer.texts(head.path).number(head.uidValidity).number(head.uidNext).big(head.highestModseq).big(head.baseModseq);
-  writer.number(head.firstRecentUid).number(head.messages).text(head.digest.toString(16)).text(head.fingerprint).big(head.historyFrom);
+  writer
+    .number(head.firstRecentUid)
+    .number(head.messages)
+    .text(head.digest.toString(16))
+    .text(head.fingerprint)
+    .big(head.historyFrom);
   return { key: guidKey(ROW.head, head.guid), value: writer.take() };
 }
 
@@ -72,7 +77,9 @@ export function parseHead({ key, value }: Row): JournalHead {
     historyFrom: row.big(),
   };
   row.end();
-  must(head.uidValidity <= 0xffffffff && head.uidNext >= 1 && head.uidNext <= MAX_UID + 1 && head.messages < head.uidNext);
+  must(
+    head.uidValidity <= 0xffffffff && head.uidNext >= 1 && head.uidNext <= MAX_UID + 1 && head.messages < head.uidNext,
+  );
   return head;
 }
 
@@ -81,9 +88,18 @@ export function mailRow(mailbox: MailboxGuid, mail: JournalMail): Row {
   const shared = mail.name.startsWith(mail.guid);
   writer.number(mail.flags).big(mail.modseq).text(mail.guid);
   writer.number(shared ? 1 : 0).text(shared ? mail.name.slice(mail.guid.length) : mail.name);
-  const history = mail.addedFlags !== 0 || mail.removedFlags !== 0 || mail.addedKeywords.length > 0 || mail.removedKeywords.length > 0;
+  const history =
+    mail.addedFlags !== 0 ||
+    mail.removedFlags !== 0 ||
+    mail.addedKeywords.length > 0 ||
+    mail.removedKeywords.length > 0;
   if (history || mail.keywords.length > 0) {
-    writer.texts(mail.keywords).number(mail.addedFlags).number(mail.removedFlags).texts(mail.addedKeywords).texts(mail.removedKeywords);
+    writer
+      .texts(mail.keywords)
+      .number(mail.addedFlags)
+      .number(mail.removedFlags)
+      .texts(mail.addedKeywords)
+      .texts(mail.removedKeywords);
   }
   return { key: guidKey(ROW.mail, mailbox, mail.uid), value: writer.take() };
 }
@@ -114,7 +130,10 @@ export function parseMail({ key, value }: Row): JournalMail {
 }
 
 export function expungeRow(mailbox: MailboxGuid, expunge: JournalExpunge): Row {
-  return { key: guidKey(ROW.expunge, mailbox, expunge.uid), value: writer.big(expunge.modseq).text(expunge.guid).take() };
+  return {
+    key: guidKey(ROW.expunge, mailbox, expunge.uid),
+    value: writer.big(expunge.modseq).text(expunge.guid).take(),
+  };
 }
 
 export function parseExpunge({ key, value }: Row): JournalExpunge {
@@ -128,7 +147,13 @@ export function parseExpunge({ key, value }: Row): JournalExpunge {
 export function attributeRow(mailbox: MailboxGuid, attribute: JournalAttribute): Row {
   const { scope, key, value, changedAt, modseq } = attribute;
   const hash = createHash('sha1').update(`${scope}/${key}`).digest();
-  writer.number(scope === 'shared' ? 1 : 0).text(key).number(value === null ? 0 : 1).text(value ?? '').number(changedAt).big(modseq);
+  writer
+    .number(scope === 'shared' ? 1 : 0)
+    .text(key)
+    .number(value === null ? 0 : 1)
+    .text(value ?? '')
+    .number(changedAt)
+    .big(modseq);
   return { key: Buffer.concat([guidKey(ROW.attribute, mailbox), hash]), value: writer.take() };
 }
 
@@ -138,7 +163,13 @@ export function parseAttribute({ value }: Row): JournalAttribute {
   const key = row.text();
   const there = row.flag();
   const text = row.text();
-  const attribute: JournalAttribute = { scope, key, value: there ? text : null, changedAt: row.number(), modseq: row.big() };
+  const attribute: JournalAttribute = {
+    scope,
+    key,
+    value: there ? text : null,
+    changedAt: row.number(),
+    modseq: row.big(),
+  };
   row.end();
   return attribute;
 }
@@ -148,7 +179,11 @@ export function nameKey(path: MailboxPath): Buffer {
 }
 
 export function nameRow(name: JournalName): Row {
-  writer.texts(name.path).number(name.renamedAt).number(name.createdAt).number(name.subscribed ? 1 : 0);
+  writer
+    .texts(name.path)
+    .number(name.renamedAt)
+    .number(name.createdAt)
+    .number(name.subscribed ? 1 : 0);
   writer.number(name.subscriptionChangedAt).number(name.removedAt);
   return { key: nameKey(name.path), value: writer.take() };
 }

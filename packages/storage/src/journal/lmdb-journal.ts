@@ -11,7 +11,15 @@ import type { RootDatabase } from 'lmdb';
 import { StoreError } from '../errors.ts';
 import * as rows from './journal-rows.ts';
 import { ROW, type Row, type RowKind } from './journal-rows.ts';
-import type { Journal, JournalAttribute, JournalExpunge, JournalHead, JournalMail, JournalName, JournalStep } from './journal.ts';
+import type {
+  Journal,
+  JournalAttribute,
+  JournalExpunge,
+  JournalHead,
+  JournalMail,
+  JournalName,
+  JournalStep,
+} from './journal.ts';
 import { lmdbDefect } from './lmdb-header.ts';
 import { isBlankName } from './memory-journal.ts';
 import { RowError } from './row-bytes.ts';
@@ -76,7 +84,8 @@ class LmdbJournal implements Journal {
     const { key, value } = rows.formatRow();
     const found = this.#db.get(key);
     if (found?.equals(value) === true) return;
-    if (found !== undefined) throw corrupt(this.#file, `made by another version: ${JSON.stringify(found.toString('latin1', 0, 40))}`);
+    if (found !== undefined)
+      throw corrupt(this.#file, `made by another version: ${JSON.stringify(found.toString('latin1', 0, 40))}`);
     this.#db.transactionSync(() => {
       if (this.#db.get(key) !== undefined) return;
       if (this.#db.getKeysCount({ limit: 1 }) > 0) throw corrupt(this.#file, 'without a version');
@@ -118,7 +127,9 @@ class LmdbJournal implements Journal {
   }
 
   writeNames(names: readonly JournalName[]): Promise<void> {
-    const put = names.map((name) => (isBlankName(name) ? { key: rows.nameKey(name.path), value: null } : rows.nameRow(name)));
+    const put = names.map((name) =>
+      isBlankName(name) ? { key: rows.nameKey(name.path), value: null } : rows.nameRow(name),
+    );
     return this.#write((db) => {
       for (const { key, value } of put) {
         if (value === null) db.removeSync(key);
@@ -242,7 +253,9 @@ function hasAny(db: Database, prefix: Buffer): boolean {
 }
 
 function corrupt(file: string, why: string, cause?: unknown): StoreError {
-  return new StoreError('Corrupt', `journal ${file} is damaged (${why}); without it the next run compares everything`, { cause });
+  return new StoreError('Corrupt', `journal ${file} is damaged (${why}); without it the next run compares everything`, {
+    cause,
+  });
 }
 
 function failure(error: unknown, file: string): StoreError {
@@ -253,7 +266,8 @@ function failure(error: unknown, file: string): StoreError {
   const own = LMDB_DAMAGE.get(Number(code));
   if (own !== undefined) return corrupt(file, own, error);
   const errno = typeof code === 'number' ? ERRNO.get(code) : undefined;
-  if (errno !== undefined) return StoreError.from(Object.assign(new Error(message(error)), { code: errno }), `journal ${file}`);
+  if (errno !== undefined)
+    return StoreError.from(Object.assign(new Error(message(error)), { code: errno }), `journal ${file}`);
   return StoreError.from(error, `journal ${file}`);
 }
 
