@@ -113,7 +113,8 @@ function settle(group: readonly Item[], context: TreeMergeContext, flips: boolea
   const [winner, ...losers] = ranked;
   if (!winner) return;
   for (const loser of losers) {
-    if (flips && loser.tie && loser.otherPlace) flip(loser);
+    // A source keeps its own name whatever is agreed, and the next one-way run would prefer that to a made-up one.
+    if (flips && (loser.tie || context.mode === 'one-way') && loser.otherPlace) flip(loser);
     else giveWay(loser, winner);
   }
 }

@@ -1,0 +1,194 @@
+/**
+ * Stories: what users do on two sides between syncs, as plain data that can be generated, printed and told again. Users
+ * choose by number among what is there, so that any story can be told.
+ */
+import { FLAG, mailboxGuid, type MailboxPath } from '@dsync/protocol';
+import { type MailStore, StoreError } from '@dsync/storage';
+import { fc } from '@fast-check/jest';
+
+import { bodyOf, DEFAULT_DATE, guidOf } from '../support/mails.ts';
+import type { User } from '../support/side.ts';
+
+export type SideName = 'A' | 'B';
+
+export type Deed =
+  | { readonly do: 'deliver'; readonly box: number; readonly sort: number; readonly flags: number; readonly keywords: readonly string[] }
+  | { readonly do: 'flag'; readonly box: number; readonly mail: number; readonly how: 'add' | 'remove' | 'replace'; readonly flags: number; readonly keywords: readonly string[] }
+  | { readonly do: 'expunge'; readonly box: number; readonly mail: number }
+  | { readonly do: 'copy' | 'move'; readonly box: number; readonly mail: number; readonly to: number }
+  | { readonly do: 'create'; readonly name: number; readonly sort: number }
+  | { readonly do: 'rename'; readonly box: number; readonly name: number }
+  | { readonly do: 'delete'; readonly box: number }
+  | { readonly do: 'recreate'; readonly box: number; readonly sort: number }
+  | { readonly do: 'subscribe' | 'unsubscribe'; readonly name: number }
+  | { readonly do: 'metadata'; readonly box: number; readonly value: string | null }
+  | { readonly do: 'forget'; readonly box: number }
+  | { readonly do: 'tick' };
+
+export interface Act {
+  readonly side: SideName;
+  readonly deed: Deed;
+}
+
+/** Names that mailboxes get; few, so that sides meet. */
+const NAMES: readonly MailboxPath[] = [['a'], ['b'], ['a', 'x'], ['b', 'y'], ['c'], ['a', 'x', 'deep'], ['INBOX']];
+
+const box = fc.nat({ max: 5 });
+const mail = fc.nat({ max: 7 });
+const name = fc.nat({ max: NAMES.length - 1 });
+const sort = fc.nat({ max: 255 });
+const flags = fc.constantFrom(0, FLAG.seen, FLAG.flagged, FLAG.answered, FLAG.seen | FLAG.flagged, FLAG.deleted);
+const keywords = fc.subarray(['k1', 'k2', 'K1'], { maxLength: 2 });
+
+export const deeds = (options: { readonly forget: boolean }): fc.Arbitrary<Deed> =>
+  fc.oneof(
+    { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), box, sort, flags, keywords }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({ do: fc.constant('flag' as const), box, mail, how: fc.constantFrom('add', 'remove', 'replace'), flags, keywords }),
+    },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('expunge' as const), box, mail }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('copy' as const, 'move' as const), box, mail, to: box }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('create' as const), name, sort }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('rename' as const), box, name }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), box }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('recreate' as const), box, sort }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('subscribe' as const, 'unsubscribe' as const), name }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('metadata' as const), box, value: fc.constantFrom('v1', 'v2', null) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('tick' as const) }) },
+    ...(options.forget ? [{ weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), box }) }] : []),
+  );
+
+export const acts = (options: { readonly forget: boolean }): fc.Arbitrary<readonly Act[]> =>
+  fc.array(fc.record({ side: fc.constantFrom<SideName>('A', 'B'), deed: deeds(options) }), { maxLength: 10 });
+
+/** What must be known of a story to judge how it ends. */
+export class Ledger {
+  #count = 0;
+  /** Mails that were delivered, by GUID, with their bodies' labels. */
+  readonly delivered = new Map<string, string>();
+  /** GUIDs of mails that somebody expunged, or whose mailbox somebody deleted. */
+  readonly killed = new Set<string>();
+  readonly deletedBoxes = new Set<string>();
+  /** How many instances of a mail users have made. */
+  readonly instances = new Map<string, number>();
+
+  newLabel(order: number): string {
+    return `${String.fromCharCode(97 + (order % 26))}${order.toString(36)}.${++this.#count}`;
+  }
+
+  newBoxGuid(order: number): ReturnType<typeof mailboxGuid> {
+    return mailboxGuid(`${(order + 1).toString(16).padStart(4, '0')}${(++this.#count).toString(16).padStart(28, '0')}`);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  more(guid: string): void {
+    this.instances.set(guid, (this.instances.get(guid) ?? 0) + 1);
+  }
+
+  /** Before a sync: mails in mailboxes that one side deleted may go with them. */
+  async beforeSync(store: MailStore): Promise<void> {
+    for (const guid of this.deletedBoxes) await this.#kill(store, guid);
+  }
+
+  async #kill(store: MailStore, guid: string): Promise<void> {
+    const opened = await store.openMailbox(mailboxGuid(guid));
+    if (opened === null) return;
+    await using mailbox = opened;
+    for (const { guid: mailGuid } of (await mailbox.changes()).mails) this.killed.add(mailGuid);
+  }
+}
+
+/** Does one deed; what cannot be done (a name that is taken …) is left undone. */
+export async function perform(deed: Deed, user: User, store: MailStore, ledger: Ledger): Promise<void> {
+  const boxes = (await store.readTree()).nodes.flatMap((n) => (n.mailbox === undefined ? [] : [{ path: n.path, guid: n.mailbox.guid }]));
+  const pick = (index: number): (typeof boxes)[number] | undefined => boxes[index % Math.max(1, boxes.length)];
+  const mailsOf = async (guid: string): Promise<readonly { readonly uid: number; readonly guid: string }[]> => {
+    const opened = await store.openMailbox(mailboxGuid(guid));
+    if (opened === null) return [];
+    await using mailbox = opened;
+    return (await mailbox.changes()).mails;
+  };
+  const nameAt = (index: number): MailboxPath => NAMES[index % NAMES.length] ?? ['a'];
+  try {
+    switch (deed.do) {
+      case 'deliver': {
+        const target = pick(deed.box);
+        if (target === undefined) return;
+        const label = ledger.newLabel(deed.sort);
+        const guid = guidOf(label);
+        await user.append(target.path, { guid, flags: deed.flags, keywords: deed.keywords, received: DEFAULT_DATE + ledger.count, body: bodyOf(label) });
+        ledger.delivered.set(guid, label);
+        ledger.more(guid);
+        return;
+      }
+      case 'flag':
+      case 'expunge':
+      case 'copy':
+      case 'move': {
+        const source = pick(deed.box);
+        if (source === undefined) return;
+        const mails = await mailsOf(source.guid);
+        const chosen = mails[deed.mail % Math.max(1, mails.length)];
+        if (chosen === undefined) return;
+        if (deed.do === 'flag') return await user.changeFlags(source.path, chosen.uid, deed.how, deed.flags, deed.keywords);
+        if (deed.do === 'expunge') {
+          await user.expunge(source.path, chosen.uid);
+          ledger.killed.add(chosen.guid);
+          return;
+        }
+        const target = pick(deed.to);
+        if (target === undefined) return;
+        ledger.more(chosen.guid);
+        if (deed.do === 'copy') await user.copy(source.path, chosen.uid, target.path);
+        else if (target.guid !== source.guid) await user.move(source.path, chosen.uid, target.path);
+        return;
+      }
+      case 'create':
+        return await user.createMailbox(nameAt(deed.name), { guid: ledger.newBoxGuid(deed.sort), uidValidity: 5000 + deed.sort });
+      case 'rename': {
+        const source = pick(deed.box);
+        if (source !== undefined) await user.rename(source.path, nameAt(deed.name));
+        return;
+      }
+      case 'delete':
+      case 'recreate': {
+        const target = pick(deed.box);
+        if (target === undefined || isInbox(target.path)) return;
+        const mails = await mailsOf(target.guid);
+        await user.delete(target.path);
+        ledger.deletedBoxes.add(target.guid);
+        for (const { guid } of mails) ledger.killed.add(guid);
+        if (deed.do === 'recreate')
+          await user.createMailbox(target.path, { guid: ledger.newBoxGuid(deed.sort), uidValidity: 5000 + deed.sort });
+        return;
+      }
+      case 'subscribe':
+        return await user.subscribe(nameAt(deed.name));
+      case 'unsubscribe':
+        return await user.unsubscribe(nameAt(deed.name));
+      case 'metadata': {
+        const target = pick(deed.box);
+        if (target !== undefined) await user.setAttribute(target.path, '/private/comment', deed.value);
+        return;
+      }
+      case 'forget': {
+        const target = pick(deed.box);
+        if (target !== undefined) await user.loseHistory(target.path);
+        return;
+      }
+      case 'tick':
+        return;
+    }
+  } catch (error) {
+    if (error instanceof StoreError) return;
+    throw error;
+  }
+}
+
+function isInbox(path: MailboxPath): boolean {
+  return path.length === 1 && path[0] === 'INBOX';
+}
