@@ -1,4 +1,6 @@
 /** What everything in one opened store shares. */
+import fs from 'node:fs';
+
 import type { MailboxGuid } from '@dsync/protocol';
 
 import type { Journal, JournalHead } from '../journal/journal.ts';
@@ -32,7 +34,8 @@ export interface Context {
 export async function flush(context: Context, paths: readonly string[]): Promise<void> {
   if (!context.fsync) return;
   const pending = [...context.unflushed];
-  await flusher.flush([...paths, ...pending], context.anchors);
+  // What somebody has removed since need not survive.
+  await flusher.flush([...paths, ...pending.filter((path) => fs.existsSync(path))], context.anchors);
   for (const path of pending) context.unflushed.delete(path);
 }
 

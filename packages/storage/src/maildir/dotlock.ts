@@ -43,6 +43,13 @@ export async function takeDotlock(path: string, options: DotlockOptions): Promis
   }
 }
 
+/** Whether a lock is there whose process, of this host, is gone. */
+export function isAbandonedLock(path: string, host: string): boolean {
+  if (held.has(path)) return false;
+  const seen = look(path, { host, timeoutMs: 0, what: path }, null);
+  return seen !== null && seen.pid !== null && seen.host === host && (seen.pid === process.pid || !isAlive(seen.pid));
+}
+
 interface Seen {
   readonly stamp: string;
   /** Of performance.now(), when this stamp was first seen. */

@@ -10,7 +10,7 @@ import { countedModseq } from '../journal/observe.ts';
 import type { Attribute, Mailbox, MailboxChanges, MailboxStatus, MailboxTransaction, MailContent, MailFacts } from '../mail-store.ts';
 import { baseOf, type Box } from './box.ts';
 import { headOf } from './context.ts';
-import { isErrno } from './dotlock.ts';
+import { isAbandonedLock, isErrno } from './dotlock.ts';
 import { openContent, virtualSizeOf } from './content.ts';
 import { Pop3Notes } from './pop3-notes.ts';
 import { MAILBOX_LOCK, takeSyncLock } from './sync-lock.ts';
@@ -96,11 +96,18 @@ export class MaildirMailbox implements Mailbox {
     const lock = await takeSyncLock(join(folder.places.index, MAILBOX_LOCK), { host: context.host, timeoutMs, what: print });
     // Another process may have synchronised it since it was looked at.
     if (this.#box.head !== null) this.#box.head = headOf(context, this.#box.head.guid) ?? this.#box.head;
+    if (isAbandonedLock(`${folder.uidlistFile}.lock`, context.host)) await this.#box.mutex.run(() => this.#tidyUp());
     return lock;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#box.forget();
+  }
+
+  /** A run was killed in the middle of a commit. */
+  async #tidyUp(): Promise<void> {
+    await using _lock = await this.#box.lockUidlist();
+    await this.#box.lookLocked();
   }
 
   async #look(): Promise<JournalHead> {

@@ -107,6 +107,8 @@ export class MaildirStore implements MailStore {
       const taken = [...targets, ...(layout.keepsDirectories ? [to] : [])].find((path) => present.has(pathKey(path)));
       if (taken !== undefined) throw new StoreError('AlreadyExists', `mailbox ${layout.print(taken)} already exists`);
       for (const path of targets) layout.check(path);
+      // Under their old names; the new ones would not be known.
+      await flush(context, []);
       moveFolders(context, from, to, all);
       await flush(context, []);
       await this.#followRename(moves, moved);

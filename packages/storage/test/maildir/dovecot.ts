@@ -1,10 +1,8 @@
 /** A private configuration for doveadm's local reads: no server runs. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-export const HAS_DOVEADM = spawnSync('doveadm', ['help']).error === undefined && process.getuid?.() === 0;
 
 /** Dovecot refuses to read mail as root, so it becomes somebody else. */
 const MAIL_USER = 5000;
@@ -50,7 +48,16 @@ export class Doveadm {
   }
 
   run(...args: readonly string[]): string {
-    const options = { encoding: 'utf8', env: { ...process.env, USER: 'u', HOME: this.#home }, stdio: ['ignore', 'pipe', 'pipe'] } as const;
+    return this.#run('', args);
+  }
+
+  /** Delivers a mail. */
+  save(mailbox: string, text: string): void {
+    this.#run(text, ['save', '-m', mailbox]);
+  }
+
+  #run(input: string, args: readonly string[]): string {
+    const options = { encoding: 'utf8', env: { ...process.env, USER: 'u', HOME: this.#home }, input, stdio: ['pipe', 'pipe', 'pipe'] } as const;
     return execFileSync('doveadm', ['-c', this.#config, ...args], options);
   }
 
