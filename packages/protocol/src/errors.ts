@@ -36,3 +36,8 @@ export class ProtocolError extends Error {
     return PROTOCOL_ERRORS[this.code].retry;
   }
 }
+
+/** What was thrown, as an Error; only a foreign program's fault throws anything else. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

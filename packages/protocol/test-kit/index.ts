@@ -51,12 +51,16 @@ export function messageOf<K extends Kind>(kind: K): fc.Arbitrary<MessageOf<K>> {
   const model = Object.fromEntries(
     entries.map(([name, { type }]) => [name, FIELD_ARBITRARIES[type] as fc.Arbitrary<unknown>]),
   );
-  return fc
-    .record(model, { requiredKeys: Object.keys(spec.required), noNullPrototype: true })
-    .map((fields) => ({ kind, ...fields }) as MessageOf<K>);
+  return (
+    fc
+      .record(model, { requiredKeys: Object.keys(spec.required), noNullPrototype: true })
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
+      .map((fields) => ({ kind, ...fields }) as MessageOf<K>)
+  );
 }
 
 /** Any message. */
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
   ...KINDS.map((kind) => messageOf(kind) as fc.Arbitrary<Message>),
 );

@@ -178,7 +178,8 @@ if (both.length === 0) {
       });
       const bodies = messages.map((m) => ('body' in m ? m.body : undefined)).filter((b) => b !== undefined);
       expect(bodies.some((b) => b instanceof TextBody)).toBe(false);
-      expect(bodies[2]?.toString()).toMatch(
+      const third = bodies[2];
+      expect(third instanceof Uint8Array ? Buffer.from(third).toString() : third).toMatch(
         /\n\.leading dot\n\.\.two dots\n\.\nafter single dot\nno dot\. here\nlast line has no newline$/,
       );
     });

@@ -5,7 +5,7 @@ import type { Channel, Conversation, Peer } from '../channel.ts';
 import type { Dialect, DialectSession } from '../dialects/dialect.ts';
 import { DOVECOT } from '../dialects/dovecot/dovecot-session.ts';
 import { COMPRESSION, NATIVE } from '../dialects/native/native-session.ts';
-import { ProtocolError } from '../errors.ts';
+import { asError, ProtocolError } from '../errors.ts';
 import { PreambleReader, printPreamble, type Preamble } from '../handshake/preamble.ts';
 import { DEFAULT_WINDOW, MAX_WINDOW } from '../limits.ts';
 import { PipeEnd } from '../pipe.ts';
@@ -101,7 +101,7 @@ function readPreamble(wire: Wire): Promise<{ readonly preamble: Preamble; readon
           wire.detach();
           resolve(whole);
         } catch (error) {
-          reject(error as Error);
+          reject(asError(error));
           wire.detach();
         }
       },

@@ -1,5 +1,5 @@
 import type { Body, Conversation, Received } from '../../channel.ts';
-import { ProtocolError } from '../../errors.ts';
+import { asError, ProtocolError } from '../../errors.ts';
 import { MAX_TEXT_QUEUED } from '../../limits.ts';
 import type { Wire, WireSink } from '../../session/wire.ts';
 import type { Message, MessageOf } from '../../table.ts';
@@ -124,7 +124,7 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
     try {
       this.#open?.skip();
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(asError(error));
     }
     this.#open = null;
     const first = this.#queue[0];

@@ -39,6 +39,7 @@ function itemOf(kind: Kind): Item {
 }
 
 const KINDS = Object.keys(MESSAGES).filter((name): name is Kind => name in MESSAGES);
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
 const ITEMS = Object.fromEntries(KINDS.map((kind) => [kind, itemOf(kind)])) as Readonly<Record<Kind, Item>>;
 
 /** Error with the name of the field that it is about. */
@@ -55,6 +56,7 @@ function inField(error: unknown, kind: Kind, name: string): unknown {
 export function printMessage(message: Message): Buffer {
   checkMessage(message);
   const { kind, code, columns } = ITEMS[message.kind];
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
   const values = message as unknown as Readonly<Record<string, unknown>>;
   const fields: string[] = [];
   let used = 0;
@@ -123,6 +125,7 @@ export class MessageParser {
     const missing = required.find((name) => message[name] === undefined);
     if (missing !== undefined) throw new ProtocolError('BadValue', `${kind}.${missing} is missing`);
     // Each field has passed the codec of its type, and no required one is missing.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
     const parsed = this.#normal(message as unknown as Message);
     checkMessage(parsed);
     return parsed;

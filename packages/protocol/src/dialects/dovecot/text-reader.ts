@@ -76,7 +76,7 @@ export class TextReader {
     if ((message.kind === 'mail' || message.kind === 'attribute') && message.stream === true) {
       this.#value = new ValueUnderWay(message, length, this.#sink);
     } else {
-      this.#sink.item({ received: message as Received, cost: length + TEXT_MESSAGE_COST });
+      this.#sink.item({ received: message, cost: length + TEXT_MESSAGE_COST });
     }
   }
 }
@@ -133,6 +133,7 @@ class ValueUnderWay {
 
   #deliver(body: Buffer | TextBody, bytes: number): void {
     // The message has `stream`, which is exactly when a body goes with it.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
     const received = { ...this.#message, body } as Received;
     this.#sink.item({ received, cost: this.#lineLength + bytes + TEXT_MESSAGE_COST });
   }

@@ -1,5 +1,5 @@
 import type { Body } from '../../channel.ts';
-import { ProtocolError } from '../../errors.ts';
+import { asError, ProtocolError } from '../../errors.ts';
 import { BATCH_BYTES } from '../../limits.ts';
 import type { Wire } from '../../session/wire.ts';
 import type { Message } from '../../table.ts';
@@ -36,7 +36,7 @@ export class TextSender {
       this.#start(message, body);
       if (body !== undefined) this.#value(new DotStuffer(), body, true);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(asError(error));
     }
     return this.#room();
   }

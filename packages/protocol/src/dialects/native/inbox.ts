@@ -196,6 +196,7 @@ export class Inbox {
       body = this.#open;
     }
     // `stream` and a body always come together: fromRecord makes both from the same element.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
     return (body === undefined ? message : { ...message, body }) as Received;
   }
 

@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 
 import type { Body } from '../../channel.ts';
-import { ProtocolError } from '../../errors.ts';
+import { asError, ProtocolError } from '../../errors.ts';
 import { BATCH_BYTES, BATCH_RECORDS, BODY_CHUNK, CREDIT, INLINE_BODY, MAX_FRAME, MAX_RECORD } from '../../limits.ts';
 import type { Message } from '../../table.ts';
 import { packRecords, toRecord, type BodyNote } from './records.ts';
@@ -57,7 +57,7 @@ export class Outbox {
     try {
       this.#append(message, body);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(asError(error));
     }
     return this.#room();
   }

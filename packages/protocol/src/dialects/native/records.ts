@@ -37,7 +37,7 @@ function recordCodec(kind: Kind): RecordCodec {
       required,
       body: name === 'stream' && (kind === 'mail' || kind === 'attribute'),
       // The table gives each name its type, and a record is checked field by field: the union of all codecs is enough here.
-      codec: VALUES[type] as ValueCodec<unknown>,
+      codec: VALUES[type],
     });
   return {
     kind,
@@ -47,6 +47,7 @@ function recordCodec(kind: Kind): RecordCodec {
 }
 
 const KINDS = Object.keys(MESSAGES).filter((name): name is Kind => name in MESSAGES);
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
 const BY_KIND = Object.fromEntries(KINDS.map((kind) => [kind, recordCodec(kind)])) as Readonly<
   Record<Kind, RecordCodec>
 >;
@@ -70,6 +71,7 @@ export function toRecord(
   body: BodyNote | undefined,
 ): { readonly record: readonly Packed[]; readonly size: number } {
   const { code, fields, kind } = BY_KIND[message.kind];
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
   const values = message as unknown as Readonly<Record<string, unknown>>;
   const record: Packed[] = [code];
   let size = 2;
@@ -123,6 +125,7 @@ export function fromRecord(record: unknown): { readonly message: Message; readon
     }
   }
   // Every field of this kind has passed its codec, and no required one is missing.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
   return { message: message as unknown as Message, body };
 }
 
@@ -134,7 +137,8 @@ function packBody(body: BodyNote | undefined): Packed {
 function unpackBody(value: unknown): BodyNote {
   if (value === true) return { inline: false };
   if (!Array.isArray(value)) throw new ProtocolError('BadValue', 'not a body');
-  const [length, sha256]: readonly unknown[] = value;
+  const elements: readonly unknown[] = value;
+  const [length, sha256] = elements;
   if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 0)
     throw new ProtocolError('BadValue', 'not a length');
   if (!(sha256 instanceof Uint8Array) || sha256.length !== 32) throw new ProtocolError('BadValue', 'not a SHA-256');
