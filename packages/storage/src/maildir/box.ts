@@ -89,20 +89,39 @@ export class Box {
   }
 
   /**
-   * Notes what others did since the last look; the caller holds the mutex.
+   * Notes what others did since the last look; the caller holds the mutex. The journal is written under Dovecot's lock,
+   * so that of two processes that look at once the second sees what the first has noted.
    * @throws {StoreError} `NotFound` when the folder is gone; `Corrupt`, `Permission`, …
    */
   async look(): Promise<JournalHead> {
     const stamp = this.folder.stamp();
+    this.#refresh();
     if (this.head !== null && this.head.fingerprint === stamp.text && samePath(this.head.path, this.path)) return this.head;
-    const view = this.#read(stamp);
-    if (isComplete(view) && !hasAbandoned(this.folder, this.context.host)) return this.#note(view);
-    await using _lock = await this.lockUidlist();
-    return await this.lookLocked();
+    let lock: AsyncDisposable;
+    try {
+      lock = await this.lockUidlist();
+    } catch (cause) {
+      if (!(cause instanceof StoreError && cause.code === 'Permission')) throw cause;
+      // A store that may only be read: that is enough if nothing in it needs a number.
+      const view = this.#read(stamp);
+      if (!isComplete(view)) throw cause;
+      return this.#note(view);
+    }
+    try {
+      return await this.lookLocked();
+    } finally {
+      await lock[Symbol.asyncDispose]();
+    }
+  }
+
+  /** The journal's word counts: another process may have written to it. */
+  #refresh(): void {
+    if (this.head !== null && !this.#isUnwritten) this.head = headOf(this.context, this.head.guid);
   }
 
   /** The same for one who holds the uidlist's lock. */
   async lookLocked(): Promise<JournalHead> {
+    this.#refresh();
     let view = this.#read(this.folder.stamp());
     if (this.#recover(view)) view = this.#read(this.folder.stamp());
     if (!isComplete(view)) {
@@ -117,7 +136,8 @@ export class Box {
   /** Everything as it is now, the journal brought up to it; for one who holds mutex and lock. Nothing is read again if nothing changed. */
   async viewLocked(): Promise<View> {
     const view = this.#view;
-    if (view !== null && view.stamp.contents === this.folder.stamp().contents && isSettled(view.stamp, nowNs())) return view;
+    this.#refresh();
+    if (view !== null && this.head !== null && view.stamp.contents === this.folder.stamp().contents && isSettled(view.stamp, nowNs())) return view;
     await this.lookLocked();
     if (this.#view === null) throw new StoreError('Temporary', `${this.print} cannot be read`);
     return this.#view;
@@ -200,7 +220,7 @@ export class Box {
     const { journal } = this.context;
     const { guid } = view.uidlist;
     const unwritten = this.#isUnwritten ? this.head : null;
-    let head = unwritten !== null ? null : this.head !== null && this.head.guid === guid ? this.head : headOf(this.context, guid);
+    let head = unwritten !== null ? null : headOf(this.context, guid);
     const former = head === null && !this.#isNew ? this.#formerIdentity(view) : null;
     head ??= former;
     const mails = head === null ? [] : journal.mails(head.guid);
@@ -234,8 +254,14 @@ export class Box {
   /** Per-mail modseqs begin with the first sync that looks (sync-semantics.md 5.8). The caller holds the mutex. */
   async beginTracking(): Promise<JournalHead> {
     const seen = await this.look();
-    const head = beginTracking(seen);
-    if (head !== seen && !this.#isUnwritten) await this.context.journal.write([{ head }]);
+    if (seen.baseModseq > 0n) return seen;
+    if (this.#isUnwritten) {
+      this.head = beginTracking(seen);
+      return this.head;
+    }
+    await using _lock = await this.lockUidlist();
+    const head = beginTracking(await this.lookLocked());
+    await this.context.journal.write([{ head }]);
     this.head = head;
     return head;
   }
@@ -343,8 +369,8 @@ function observedMails({ uidlist, letters }: View, files: ReadonlyMap<string, Fo
   return mails;
 }
 
-/** Mails in new/ have not been shown to a client yet. */
+/** Mails in new/ have not been shown to a client yet, all others have. */
 function firstRecent({ uidlist }: View, files: ReadonlyMap<string, FoundMail>): number {
   for (const { uid, base } of uidlist.records) if (files.get(base)?.at.startsWith('new/') === true) return uid;
-  return uidNextOf(uidlist);
+  return (uidlist.records.at(-1)?.uid ?? 0) + 1;
 }

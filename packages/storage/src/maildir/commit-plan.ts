@@ -100,10 +100,16 @@ function planMails(work: Work, view: View, letters: KeywordLetters, final: (uid:
   // A base name stands for one mail, also for one that is gone already: clients may remember its UID by it.
   const taken = new Set(view.uidlist.records.map(({ base }) => base));
   for (const base of view.files.keys()) taken.add(base);
+  /** A clock that was set back can make the same name again, more than once. */
+  const free = (first: string, another: () => string): string => {
+    let base = first;
+    while (taken.has(base)) base = another();
+    taken.add(base);
+    return base;
+  };
   const reused = new Set<string>();
   const saves = work.saved.map((saved): PlannedMail => {
-    const base = taken.has(saved.base) ? makeBase(clock, sizeIn(saved.base, 'S') ?? 0, sizeIn(saved.base, 'W') ?? 0) : saved.base;
-    taken.add(base);
+    const base = free(saved.base, () => makeBase(clock, sizeIn(saved.base, 'S') ?? 0, sizeIn(saved.base, 'W') ?? 0));
     const planned = place(saved.mail, base, letters, final(saved.mail.uid), firstRecentUid);
     const temporary = work.workshop.name(planned.at);
     const renameFrom = temporary === saved.temporary ? null : saved.temporary;
@@ -121,7 +127,8 @@ function planMails(work: Work, view: View, letters: KeywordLetters, final: (uid:
       const at = planned.at.startsWith('new/') ? planned.at : `cur/${printFileName(file.base, mail.flags, text, file)}`;
       return [{ how, ...planned, at, temporary: '', source: file.at, renameFrom: null }];
     }
-    const planned = place(mail, baseOfCopy(file.base, clock), letters, uid, firstRecentUid);
+    const another = (): string => baseOfCopy(file.base, clock);
+    const planned = place(mail, free(another(), another), letters, uid, firstRecentUid);
     return [{ how, ...planned, temporary: work.workshop.name(planned.at), source: file.at, renameFrom: null }];
   });
   return [...saves, ...copies].toSorted((a, b) => a.uid - b.uid);

@@ -34,7 +34,7 @@ export interface MaildirStoreOptions {
   readonly journal: 'auto' | Journal;
   /** `off`: nothing is flushed, for throw-away copies; then no history is claimed either. */
   readonly fsync: 'on' | 'off';
-  /** Makes the root and INBOX if they are not there; default false. */
+  /** Makes the root if there is no mail yet; INBOX comes with the first sync. Default false. */
   readonly create?: boolean;
   /** The time in Unix seconds. */
   readonly now?: () => number;
@@ -77,7 +77,7 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
     boxes: new Map(),
   };
   try {
-    if (isNew) makeInbox(context);
+    if (isNew) mustBeNew(context);
   } catch (cause) {
     await context.journal[Symbol.asyncDispose]();
     throw cause;
@@ -94,14 +94,14 @@ function layoutOf(options: MaildirStoreOptions): Layout {
   return new Layout(layout, separator, { mail: root, control, index: indexDir, inbox });
 }
 
-/** @throws {StoreError} if an INBOX was there before: then its disk is missing, and an empty one must not take its place */
-function makeInbox(context: Context): void {
-  const { layout, journal } = context;
+/**
+ * INBOX is not made here: one with a GUID of its own would have to be merged with the other side's.
+ * @throws {StoreError} if an INBOX was there before: then its disk is missing, and an empty one must not take its place
+ */
+function mustBeNew({ layout, journal }: Context): void {
   if ([...journal.heads().values()].some(({ path }) => path.length === 1 && path[0] === 'INBOX')) {
     throw new StoreError('Temporary', `INBOX has vanished from ${layout.roots.inbox}: is a file system not mounted?`);
   }
-  const guid = mailboxGuid(randomBytes(16).toString('hex'));
-  makeFolder(context, ['INBOX'], { guid, uidValidity: nextUidValidity(layout.roots.control, context.now()) });
 }
 
 function nearest(directory: string): string {
