@@ -1,9 +1,6 @@
 import fs from 'node:fs';
-import { randomBytes } from 'node:crypto';
 import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-
-import { mailboxGuid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -11,12 +8,10 @@ import type { MailStore } from '../mail-store.ts';
 import type { Context } from './context.ts';
 import { BaseClock } from './file-name.ts';
 import { makeDirectories, ownershipOf } from './folder.ts';
-import { makeFolder } from './folders.ts';
 import { Layout, type LayoutName } from './layout.ts';
 import { MaildirStore } from './maildir-store.ts';
 import { openJournal } from './open-journal.ts';
 import { hasCur } from './scan.ts';
-import { nextUidValidity } from './uidvalidity.ts';
 
 export interface MaildirStoreOptions {
   /** Directory of the mail; also INBOX unless `inbox` says otherwise. */
