@@ -123,6 +123,8 @@ export interface Growth {
   readonly seconds: readonly number[];
   /** Slope of log(time) over log(mails): 1 is linear. */
   readonly exponent: number;
+  /** Peak resident memory in MB of the larger of our two processes, for each size. */
+  readonly peakMb: readonly number[];
 }
 
 /** Least squares in logarithms. */
@@ -139,13 +141,16 @@ const slope = (mails: readonly number[], seconds: readonly number[]): number => 
 export const measureGrowth = async (folder: string, scale: number, start: Start): Promise<Growth> => {
   const mails = [5000, 10_000, 20_000, 40_000].map((count) => count * scale);
   const seconds: number[] = [];
+  const peakMb: number[] = [];
   for (const mailsPerFolder of mails) {
     const below = join(folder, String(mailsPerFolder));
     await mkdir(below, { recursive: true, mode: 0o755 });
     const shape = { folders: 1, mailsPerFolder, meanSize: 800 };
     await makeMaildir(join(below, 'model'), shape);
     await using tool = await start(below, join(below, 'model'));
-    seconds.push(median((await firstCopy('', tool, shape)).seconds));
+    const row = await firstCopy('', tool, shape);
+    seconds.push(median(row.seconds));
+    peakMb.push(Math.max(row.clientMb ?? 0, row.serverMb ?? 0));
   }
-  return { mails, seconds, exponent: slope(mails, seconds) };
+  return { mails, seconds, exponent: slope(mails, seconds), peakMb };
 };

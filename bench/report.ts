@@ -61,7 +61,8 @@ const fasterThan = (rows: readonly Row[], part: string, tool: string, wanted: nu
 
 /** What is to be reached, with what was measured; without doveadm only the rows that need none. */
 export const targets = ({ rows, growth }: Results): Target[] => {
-  const peak = Math.max(0, ...rows.flatMap(({ clientMb = 0, serverMb = 0 }) => [clientMb, serverMb]));
+  const grown = Object.values(growth).flatMap(({ peakMb }) => peakMb);
+  const peak = Math.max(0, ...grown, ...rows.flatMap(({ clientMb = 0, serverMb = 0 }) => [clientMb, serverMb]));
   const idle = [...new Set(rows.map((row) => row.case))].filter((name) => name.endsWith('nothing to do'));
   return [
     ...fasterThan(rows, '10 folders: first copy', 'dsync, tcp', 4),
@@ -82,17 +83,23 @@ export const targets = ({ rows, growth }: Results): Target[] => {
 
 export const printReport = (results: Results): string => {
   const heading = ['case', 'tool', 'seconds', 'than doveadm', 'client MB', 'server MB'];
-  const growth = Object.entries(results.growth).map(
-    ([tool, { mails, seconds, exponent }]) =>
-      `${tool}: ${mails.map((count, index) => `${count} mails ${seconds[index]?.toFixed(2)} s`).join(', ')}; exponent ${exponent.toFixed(2)}`,
-  );
+  const growth = Object.entries(results.growth).flatMap(([tool, { mails, seconds, peakMb, exponent }]) => [
+    ...mails.map((count, index) => [
+      tool,
+      String(count),
+      seconds[index]?.toFixed(2) ?? '',
+      peakMb[index] ? peakMb[index].toFixed(0) : '',
+    ]),
+    [tool, 'exponent', exponent.toFixed(2), ''],
+  ]);
   return [
     `${results.machine}, ${results.date}${results.quick ? ' (quick: a tenth of the size)' : ''}`,
     '',
     printTable([heading, ...results.rows.map((row) => cells(results.rows, row))]),
     '',
-    'First copy of one folder that grows:',
-    ...growth,
+    'First copy of one folder that grows, over TCP:',
+    '',
+    printTable([['tool', 'mails', 'seconds', 'peak MB'], ...growth]),
     '',
     printTable([
       ['to be reached', 'measured', ''],
