@@ -2,6 +2,7 @@ export * from './mail-store.ts';
 export * from './errors.ts';
 export * from './digest.ts';
 export type * from './journal/journal.ts';
+export { JournalConflict } from './journal/journal.ts';
 export {
   observe,
   beginTracking,

@@ -203,6 +203,7 @@ class Book {
       ...(rebuilt ? { baseModseq: 1n, historyFrom: highestModseq } : {}),
     };
     return {
+      before: head,
       head: next,
       ...(next.guid === head.guid ? {} : { formerGuid: head.guid }),
       reset: rebuilt,

@@ -4,6 +4,7 @@
  */
 import type { MailboxGuid, MailboxPath, Modseq, Uid } from '@dsync/protocol';
 
+import { StoreError } from '../errors.ts';
 import type { MailRecord } from '../mail-store.ts';
 
 /** What is remembered of one mail; `name` is the driver's own word for where it lies (Maildir: the file's base name). */
@@ -51,6 +52,11 @@ export interface JournalAttribute {
 /** One durable, atomic step of a mailbox's journal. */
 export interface JournalStep {
   readonly head: JournalHead;
+  /**
+   * The head that this step was made from; null: there was none. If the journal has another by now (another process
+   * wrote it), nothing of this `write` is written and it throws `JournalConflict`. Absent: no matter.
+   */
+  readonly before?: JournalHead | null;
   /** Forget every mail and expunge first (mailbox made anew, or a new baseline). */
   readonly reset?: boolean;
   /** The GUID that the mailbox had until now: everything remembered under it moves to `head.guid` first. */
@@ -85,7 +91,7 @@ export interface Journal extends AsyncDisposable {
   /** Expunges with a modseq above `since`, ascending UIDs. */
   expunges(guid: MailboxGuid, since: Modseq): readonly JournalExpunge[];
   attributes(guid: MailboxGuid): readonly JournalAttribute[];
-  /** @throws {StoreError} `DiskFull`, `Temporary`, … */
+  /** @throws {JournalConflict} see `JournalStep.before`; {StoreError} `DiskFull`, `Temporary`, … */
   write(steps: readonly JournalStep[]): Promise<void>;
   /** Names with something remembered. */
   names(): readonly JournalName[];
@@ -95,4 +101,26 @@ export interface Journal extends AsyncDisposable {
   deletedMailboxes(): ReadonlyMap<MailboxGuid, number>;
   /** Forgets a mailbox; with a time, remembers that it was deleted then. */
   dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void>;
+}
+
+/** Somebody else wrote to the journal meanwhile: look again. */
+export class JournalConflict extends StoreError {
+  constructor(path: MailboxPath) {
+    super('Temporary', `mailbox ${path.join('/')} was changed by another process at the same moment`);
+  }
+}
+
+/** Whether a step that was made from `made` may be applied to `now`: all that it counts on is still so. */
+export function isSameGround(made: JournalHead | null, now: JournalHead | null): boolean {
+  if (made === null) return now === null;
+  // A mailbox in which there was never anything may be left out of the journal until something comes.
+  if (now === null) return made.messages === 0 && made.digest === 0n;
+  return (
+    made.highestModseq === now.highestModseq &&
+    made.digest === now.digest &&
+    made.uidNext === now.uidNext &&
+    made.uidValidity === now.uidValidity &&
+    made.messages === now.messages &&
+    made.baseModseq === now.baseModseq
+  );
 }

@@ -11,14 +11,16 @@ import type { RootDatabase } from 'lmdb';
 import { StoreError } from '../errors.ts';
 import * as rows from './journal-rows.ts';
 import { ROW, type Row, type RowKind } from './journal-rows.ts';
-import type {
-  Journal,
-  JournalAttribute,
-  JournalExpunge,
-  JournalHead,
-  JournalMail,
-  JournalName,
-  JournalStep,
+import {
+  type Journal,
+  type JournalAttribute,
+  JournalConflict,
+  type JournalExpunge,
+  type JournalHead,
+  type JournalMail,
+  type JournalName,
+  type JournalStep,
+  isSameGround,
 } from './journal.ts';
 import { lmdbDefect } from './lmdb-header.ts';
 import { isBlankName } from './memory-journal.ts';
@@ -31,7 +33,16 @@ export interface JournalOptions {
 
 type Database = RootDatabase<Buffer, Buffer>;
 /** What one write does, all or nothing, inside a transaction. */
-type Work = (db: Database) => void;
+interface Work {
+  readonly run: (db: Database) => void;
+  /** Steps that count on what is there. */
+  readonly steps: readonly JournalStep[];
+}
+
+interface Waiting extends Work {
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
 
 /**
  * Opens the journal, or makes an empty one if the file is absent or empty.
@@ -71,7 +82,7 @@ export async function openLmdbJournal(file: string, options: JournalOptions): Pr
 class LmdbJournal implements Journal {
   readonly #file: string;
   readonly #db: Database;
-  #queue: { readonly work: Work; readonly resolve: () => void; readonly reject: (reason: unknown) => void }[] = [];
+  #queue: Waiting[] = [];
   #closed = false;
 
   constructor(file: string, db: Database) {
@@ -119,7 +130,7 @@ class LmdbJournal implements Journal {
 
   write(steps: readonly JournalStep[]): Promise<void> {
     const works = steps.map(stepWork);
-    return this.#write((db) => works.forEach((work) => work(db)));
+    return this.#write((db) => works.forEach((work) => work(db)), steps);
   }
 
   names(): readonly JournalName[] {
@@ -159,10 +170,10 @@ class LmdbJournal implements Journal {
   }
 
   /** Writes that are asked for together share one transaction and one flush of the disk. */
-  #write(work: Work): Promise<void> {
+  #write(run: Work['run'], steps: Work['steps'] = []): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new StoreError('Temporary', `journal ${this.#file} is closed`));
-      this.#queue.push({ work, resolve, reject });
+      this.#queue.push({ run, steps, resolve, reject });
       if (this.#queue.length === 1) setImmediate(() => this.#flush());
     });
   }
@@ -171,15 +182,36 @@ class LmdbJournal implements Journal {
     const queue = this.#queue;
     this.#queue = [];
     if (queue.length === 0 || this.#closed) return;
+    const refused = new Map<Waiting, unknown>();
     try {
       this.#db.transactionSync(() => {
-        for (const { work } of queue) work(this.#db);
+        for (const waiting of queue) {
+          const reason = this.#refusal(waiting.steps);
+          if (reason === null) waiting.run(this.#db);
+          else refused.set(waiting, reason);
+        }
       });
     } catch (error) {
       for (const { reject } of queue) reject(failure(error, this.#file));
       return;
     }
-    for (const { resolve } of queue) resolve();
+    for (const waiting of queue) {
+      if (refused.has(waiting)) waiting.reject(refused.get(waiting));
+      else waiting.resolve();
+    }
+  }
+
+  /** Why these steps cannot be written now; null: they can. */
+  #refusal(steps: readonly JournalStep[]): StoreError | null {
+    for (const { before, formerGuid, head } of steps) {
+      if (before === undefined) continue;
+      try {
+        if (!isSameGround(before, this.head(formerGuid ?? head.guid) ?? null)) return new JournalConflict(head.path);
+      } catch (error) {
+        return failure(error, this.#file);
+      }
+    }
+    return null;
   }
 
   #one<T>(key: Buffer, parse: (row: Row) => T): T | undefined {
@@ -210,7 +242,7 @@ class LmdbJournal implements Journal {
 const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mail, ROW.expunge, ROW.attribute];
 
 /** Everything is encoded before the transaction begins, which keeps other writers waiting. */
-function stepWork(step: JournalStep): Work {
+function stepWork(step: JournalStep): Work['run'] {
   const { guid } = step.head;
   const removed = [...(step.remove ?? [])].map((uid) => rows.guidKey(ROW.mail, guid, uid));
   const expunged = [...(step.expunged ?? [])].map((expunge) => rows.expungeRow(guid, expunge));

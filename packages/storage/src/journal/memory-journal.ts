@@ -1,18 +1,20 @@
 /** A journal in memory: for stores that live in memory, and for tests. */
 import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
-import type {
-  Journal,
-  JournalAttribute,
-  JournalExpunge,
-  JournalHead,
-  JournalMail,
-  JournalName,
-  JournalStep,
+import {
+  type Journal,
+  type JournalAttribute,
+  JournalConflict,
+  type JournalExpunge,
+  type JournalHead,
+  type JournalMail,
+  type JournalName,
+  type JournalStep,
+  isSameGround,
 } from './journal.ts';
 
 export interface MemoryJournal extends Journal {
-  /** `write` at once. */
+  /** `write` at once. @throws {JournalConflict} */
   apply(steps: readonly JournalStep[]): void;
   /** `writeNames` at once. */
   applyNames(names: readonly JournalName[]): void;
@@ -84,6 +86,11 @@ class InMemory implements MemoryJournal {
   }
 
   apply(steps: readonly JournalStep[]): void {
+    for (const { before, formerGuid, head } of steps) {
+      if (before === undefined) continue;
+      const now = this.#heads.get(formerGuid ?? head.guid) ?? null;
+      if (!isSameGround(before, now)) throw new JournalConflict(head.path);
+    }
     for (const step of steps) this.#applyStep(step);
   }
 

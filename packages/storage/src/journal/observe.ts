@@ -49,12 +49,12 @@ export interface Observation {
  * its place) begin anew: all mails count as equally old, and nothing is known to have been expunged or changed.
  */
 export function observe(previous: Remembered | null, listing: Listing): Observation {
-  if (previous === null) return { step: baseline(listing, 1n, 0n), changed: true };
+  if (previous === null) return { step: { ...baseline(listing, 1n, 0n), before: null }, changed: true };
   const { head } = previous;
   if (head.uidValidity !== listing.uidValidity || listing.uidNext < head.uidNext) {
     let rest = head.digest;
     for (const mail of previous.mails) rest = subtractFromDigest(rest, mailDigest(mail));
-    return { step: baseline(listing, head.highestModseq + 1n, rest), changed: true };
+    return { step: { ...baseline(listing, head.highestModseq + 1n, rest), before: head }, changed: true };
   }
   return compare(previous, listing);
 }
@@ -121,7 +121,10 @@ function compare({ head, mails }: Remembered, listing: Listing): Observation {
     digest: tally.digest,
   };
   const changed = put.length > 0 || expunges.length > 0 || !sameHead(head, next);
-  return { step: { head: next, put, remove: expunges.map(({ uid }) => uid), expunged: expunges }, changed };
+  return {
+    step: { before: head, head: next, put, remove: expunges.map(({ uid }) => uid), expunged: expunges },
+    changed,
+  };
 }
 
 /** Calls `visit` for every UID of two ascending lists, in order. */

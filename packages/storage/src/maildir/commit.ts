@@ -5,8 +5,8 @@
  * 2. Dovecot's lock on the uidlist is taken, and the mailbox read again;
  * 3. records are durable (a record without a file is nothing; a file without a record would get another UID);
  * 4. new mails get to their places, then flags, then expunges;
- * 5. directories are durable, the lock is given back;
- * 6. the journal notes it, last.
+ * 5. directories are durable;
+ * 6. the journal notes it, and the lock is given back.
  *
  * A stop before 3 leaves files in tmp/, which the next look removes; one after 3 leaves them for the next look to
  * finish (temporary.ts).
@@ -41,7 +41,7 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
   const early = work.bytes > FLUSH_EARLY_BYTES || work.saved.length > FLUSH_EARLY_MAILS;
   if (early) await flush(context, bodies(box, work));
   context.checkpoint('bodies');
-  await using lock = await box.lockUidlist();
+  await using _lock = await box.lockUidlist();
   const view = await box.viewLocked();
   const memory = box.memory();
   const plan = planCommit(work, view, memory, context.clock);
@@ -59,10 +59,10 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
   if (work.rebuild !== null || plan.renumbered.length > 0) attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
   const fingerprint = carried.asPlanned ? sealedFingerprint(folder, carried.bases) : '';
   await flush(context, [folder.path('cur'), folder.path('new'), folder.places.control, folder.uidlistFile]);
-  await lock[Symbol.asyncDispose]();
   context.checkpoint('durable');
+  // Still under the lock: another process that looks now would take what we did for a user's doing.
   const step = applySync(memory, { ...changesOf(work, plan, carried), fingerprint });
-  await context.journal.write([step]);
+  await context.journal.write([box.isUnwritten ? { ...step, before: null } : step]);
   box.committed(step.head);
   return resultOf(plan, memory);
 }
