@@ -18,7 +18,10 @@ import {
 } from './tell.ts';
 
 const RUNS = Number(process.env['DSYNC_RUNS'] ?? 1);
-const runs = (n: number): fc.Parameters<unknown> => ({ numRuns: Math.max(1, Math.round(n * RUNS)), markInterruptAsFailure: true });
+const runs = (n: number): fc.Parameters<unknown> => ({
+  numRuns: Math.max(1, Math.round(n * RUNS)),
+  markInterruptAsFailure: true,
+});
 /** For a property's whole number of runs. */
 const TIMEOUT_MS = 120_000 * Math.max(1, RUNS);
 
@@ -43,7 +46,12 @@ describe('two-way syncs', () => {
           expect(comparable(a)).toEqual(comparable(b));
           expectNothingLostNorDoubled(told, a);
         }
-        for (const [start, algorithm] of [['A', 'changed'], ['B', 'full'], ['A', 'state'], ['B', 'state']] as const) {
+        for (const [start, algorithm] of [
+          ['A', 'changed'],
+          ['B', 'full'],
+          ['A', 'state'],
+          ['B', 'state'],
+        ] as const) {
           const again = await run(told, start, 'sync', algorithm);
           expect(again.error).toBeNull();
           expectNothingDone(again.report);
@@ -53,18 +61,22 @@ describe('two-way syncs', () => {
     );
   }
 
-  property.prop([stories(['sync'], { chapters: 2 })], runs(200))('end the same whichever side starts, flags apart', async (story) => {
-    const ends: unknown[] = [];
-    for (const swap of [false, true]) {
-      const told = await tell(story);
-      for (const { acts, start } of story.chapters) {
-        await act(told, acts);
-        await run(told, swap ? other(start) : start, 'sync', 'full');
+  property.prop([stories(['sync'], { chapters: 2 })], runs(200))(
+    'end the same whichever side starts, flags apart',
+    async (story) => {
+      const ends: unknown[] = [];
+      for (const swap of [false, true]) {
+        const told = await tell(story);
+        for (const { acts, start } of story.chapters) {
+          await act(told, acts);
+          await run(told, swap ? other(start) : start, 'sync', 'full');
+        }
+        ends.push(withoutFlags(await see(told, 'A')));
       }
-      ends.push(withoutFlags(await see(told, 'A')));
-    }
-    expect(ends[1]).toEqual(ends[0]);
-  }, TIMEOUT_MS);
+      expect(ends[1]).toEqual(ends[0]);
+    },
+    TIMEOUT_MS,
+  );
 });
 
 /** A tie between flags goes to the side that starts; nothing else may. */
@@ -135,6 +147,9 @@ function equalOfBackup(seen: Awaited<ReturnType<typeof see>>): unknown {
 /** Both sides' mails without what is on both, to see what neither has. */
 function mergedView(a: Awaited<ReturnType<typeof see>>, b: Awaited<ReturnType<typeof see>>): typeof a {
   const known = new Set(Object.values(a.mailboxes).flatMap((box) => box.messages.map((m) => m.guid)));
-  const only = Object.entries(b.mailboxes).map(([name, box]) => [`only B: ${name}`, { ...box, messages: box.messages.filter((m) => !known.has(m.guid)) }]);
+  const only = Object.entries(b.mailboxes).map(([name, box]) => [
+    `only B: ${name}`,
+    { ...box, messages: box.messages.filter((m) => !known.has(m.guid)) },
+  ]);
   return { ...a, mailboxes: { ...a.mailboxes, ...Object.fromEntries(only) } };
 }

@@ -12,8 +12,21 @@ import type { User } from '../support/side.ts';
 export type SideName = 'A' | 'B';
 
 export type Deed =
-  | { readonly do: 'deliver'; readonly box: number; readonly sort: number; readonly flags: number; readonly keywords: readonly string[] }
-  | { readonly do: 'flag'; readonly box: number; readonly mail: number; readonly how: 'add' | 'remove' | 'replace'; readonly flags: number; readonly keywords: readonly string[] }
+  | {
+      readonly do: 'deliver';
+      readonly box: number;
+      readonly sort: number;
+      readonly flags: number;
+      readonly keywords: readonly string[];
+    }
+  | {
+      readonly do: 'flag';
+      readonly box: number;
+      readonly mail: number;
+      readonly how: 'add' | 'remove' | 'replace';
+      readonly flags: number;
+      readonly keywords: readonly string[];
+    }
   | { readonly do: 'expunge'; readonly box: number; readonly mail: number }
   | { readonly do: 'copy' | 'move'; readonly box: number; readonly mail: number; readonly to: number }
   | { readonly do: 'create'; readonly name: number; readonly sort: number }
@@ -45,7 +58,14 @@ export const deeds = (options: { readonly forget: boolean }): fc.Arbitrary<Deed>
     { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), box, sort, flags, keywords }) },
     {
       weight: 5,
-      arbitrary: fc.record({ do: fc.constant('flag' as const), box, mail, how: fc.constantFrom('add', 'remove', 'replace'), flags, keywords }),
+      arbitrary: fc.record({
+        do: fc.constant('flag' as const),
+        box,
+        mail,
+        how: fc.constantFrom('add', 'remove', 'replace'),
+        flags,
+        keywords,
+      }),
     },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('expunge' as const), box, mail }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('copy' as const, 'move' as const), box, mail, to: box }) },
@@ -54,7 +74,10 @@ export const deeds = (options: { readonly forget: boolean }): fc.Arbitrary<Deed>
     { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), box }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('recreate' as const), box, sort }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('subscribe' as const, 'unsubscribe' as const), name }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('metadata' as const), box, value: fc.constantFrom('v1', 'v2', null) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant('metadata' as const), box, value: fc.constantFrom('v1', 'v2', null) }),
+    },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('tick' as const) }) },
     ...(options.forget ? [{ weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), box }) }] : []),
   );
@@ -104,7 +127,9 @@ export class Ledger {
 
 /** Does one deed; what cannot be done (a name that is taken …) is left undone. */
 export async function perform(deed: Deed, user: User, store: MailStore, ledger: Ledger): Promise<void> {
-  const boxes = (await store.readTree()).nodes.flatMap((n) => (n.mailbox === undefined ? [] : [{ path: n.path, guid: n.mailbox.guid }]));
+  const boxes = (await store.readTree()).nodes.flatMap((n) =>
+    n.mailbox === undefined ? [] : [{ path: n.path, guid: n.mailbox.guid }],
+  );
   const pick = (index: number): (typeof boxes)[number] | undefined => boxes[index % Math.max(1, boxes.length)];
   const mailsOf = async (guid: string): Promise<readonly { readonly uid: number; readonly guid: string }[]> => {
     const opened = await store.openMailbox(mailboxGuid(guid));
@@ -120,7 +145,13 @@ export async function perform(deed: Deed, user: User, store: MailStore, ledger: 
         if (target === undefined) return;
         const label = ledger.newLabel(deed.sort);
         const guid = guidOf(label);
-        await user.append(target.path, { guid, flags: deed.flags, keywords: deed.keywords, received: DEFAULT_DATE + ledger.count, body: bodyOf(label) });
+        await user.append(target.path, {
+          guid,
+          flags: deed.flags,
+          keywords: deed.keywords,
+          received: DEFAULT_DATE + ledger.count,
+          body: bodyOf(label),
+        });
         ledger.delivered.set(guid, label);
         ledger.more(guid);
         return;
@@ -134,7 +165,8 @@ export async function perform(deed: Deed, user: User, store: MailStore, ledger: 
         const mails = await mailsOf(source.guid);
         const chosen = mails[deed.mail % Math.max(1, mails.length)];
         if (chosen === undefined) return;
-        if (deed.do === 'flag') return await user.changeFlags(source.path, chosen.uid, deed.how, deed.flags, deed.keywords);
+        if (deed.do === 'flag')
+          return await user.changeFlags(source.path, chosen.uid, deed.how, deed.flags, deed.keywords);
         if (deed.do === 'expunge') {
           await user.expunge(source.path, chosen.uid);
           ledger.killed.add(chosen.guid);
@@ -148,7 +180,10 @@ export async function perform(deed: Deed, user: User, store: MailStore, ledger: 
         return;
       }
       case 'create':
-        return await user.createMailbox(nameAt(deed.name), { guid: ledger.newBoxGuid(deed.sort), uidValidity: 5000 + deed.sort });
+        return await user.createMailbox(nameAt(deed.name), {
+          guid: ledger.newBoxGuid(deed.sort),
+          uidValidity: 5000 + deed.sort,
+        });
       case 'rename': {
         const source = pick(deed.box);
         if (source !== undefined) await user.rename(source.path, nameAt(deed.name));

@@ -58,12 +58,20 @@ interface Told {
   readonly states: Map<SideName, string>;
 }
 
-export async function begin(story: Pick<Story, 'layout' | 'sameInbox'>, clock: Clock, makePlace: MakePlace): Promise<Told> {
+export async function begin(
+  story: Pick<Story, 'layout' | 'sameInbox'>,
+  clock: Clock,
+  makePlace: MakePlace,
+): Promise<Told> {
   const options = { separator: '/', layout: story.layout, inboxDeletable: false } as const;
   const places = { A: await makePlace('A', options), B: await makePlace('B', options) };
   for (const side of ['A', 'B'] as const) {
     const guid = story.sameInbox || side === 'A' ? 'a1' : 'a2';
-    await places[side].user.place(['INBOX'], { guid: mailboxGuid(guid.padStart(32, '0')), uidValidity: 1001, mails: [] });
+    await places[side].user.place(['INBOX'], {
+      guid: mailboxGuid(guid.padStart(32, '0')),
+      uidValidity: 1001,
+      mails: [],
+    });
   }
   return { clock, places, ledger: new Ledger(), states: new Map() };
 }
@@ -89,7 +97,7 @@ export async function run(told: Told, start: SideName, command: Command, algorit
   await using far = await told.places[other(start)].open();
   await told.ledger.beforeSync(near);
   await told.ledger.beforeSync(far);
-  const result = await runSync(near, far, readOptions(word === 'backup' ? 'backup' : 'sync', words, ''));
+  const result = await runSync(near, far, readOptions(word === 'backup' ? 'backup' : 'sync', words));
   if (result.state !== null) told.states.set(start, result.state);
   return result;
 }
@@ -102,12 +110,15 @@ export async function see(told: Told, side: SideName): Promise<SideSeen> {
 export const other = (side: SideName): SideName => (side === 'A' ? 'B' : 'A');
 
 /** The side whose mail is the model in a one-sided run. */
-export const sourceOf = (command: Command, start: SideName): SideName => (command.includes('-R') ? other(start) : start);
+export const sourceOf = (command: Command, start: SideName): SideName =>
+  command.includes('-R') ? other(start) : start;
 
 /** Counts of a run that found nothing to do. */
 export function expectNothingDone(report: SyncReport | null): void {
   expect(report?.unexpected).toEqual([]);
-  const done = Object.entries({ ...prefixed('local', report?.local), ...prefixed('remote', report?.remote) }).filter(([, n]) => n !== 0);
+  const done = Object.entries({ ...prefixed('local', report?.local), ...prefixed('remote', report?.remote) }).filter(
+    ([, n]) => n !== 0,
+  );
   expect(done).toEqual([]);
 }
 
@@ -138,7 +149,13 @@ export const comparable = (seen: SideSeen): SideSeen => ({
   mailboxes: Object.fromEntries(
     Object.entries(seen.mailboxes).map(([name, box]) => [
       name,
-      { ...box, messages: box.messages.map((mail) => ({ ...mail, keywords: mail.keywords.map((k) => k.toLowerCase()).toSorted() })) },
+      {
+        ...box,
+        messages: box.messages.map((mail) => ({
+          ...mail,
+          keywords: mail.keywords.map((k) => k.toLowerCase()).toSorted(),
+        })),
+      },
     ]),
   ),
 });

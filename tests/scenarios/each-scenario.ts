@@ -15,7 +15,14 @@ export function testEachScenario(makeWorld: (scenario: Scenario) => Promise<Worl
       // A failed run's reason is part of what a person has to see when the outcome is wrong.
       const reasons = errors.map(String);
       const { runs, A, B } = departure ?? recordedOutcome(scenario);
-      expect({ ...outcome, reasons }).toEqual({ runs, A, B, reasons });
+      const spelled = (lines: readonly string[]): readonly string[] =>
+        departure?.anyCase ? lines.map((line) => line.toLowerCase()) : lines;
+      expect({ ...outcome, A: spelled(outcome.A), B: spelled(outcome.B), reasons }).toEqual({
+        runs,
+        A: spelled(A),
+        B: spelled(B),
+        reasons,
+      });
     });
   }
 }

@@ -1,11 +1,9 @@
 /** Plays a recorded scenario and compares how it ends. */
-import type { AskedRun } from '../support/options.ts';
 import { readOptions } from '../support/options.ts';
 import type { SideSeen } from '../support/read-side.ts';
 import type { During, Scenario, ScenarioMail, ScenarioState, SideName } from '../support/scenario.ts';
 import { type Clock, type MakePlace, Side } from '../support/side.ts';
-import type { RunResult } from '../support/run-sync.ts';
-import { runSync } from '../support/run-sync.ts';
+import { runSync, type RunHooks, type RunResult } from '../support/run-sync.ts';
 import { pointOf, watchChannel } from '../support/watch-channel.ts';
 
 /** How a scenario ends, as lines that can be read and compared. */
@@ -22,8 +20,16 @@ export interface Pair {
   readonly B: Side;
 }
 
+/** One run as it is asked for; `words` are the options of the command line. */
+export interface Request {
+  readonly start: SideName;
+  readonly command: 'sync' | 'backup';
+  readonly words: readonly string[];
+  readonly during: During | null;
+}
+
 /** Does one run from `start` to the other side. */
-export type Runner = (pair: Pair, start: SideName, asked: AskedRun, during: During | null) => Promise<RunResult>;
+export type Runner = (pair: Pair, request: Request) => Promise<Pick<RunResult, 'exit' | 'state' | 'error'>>;
 
 export interface World {
   readonly clock: Clock;
@@ -53,12 +59,9 @@ export async function play(
     else if (step.op !== 'sync') await pair[step.side].act(step);
     else {
       const given = step.state_from === undefined ? previous : (saved.get(step.state_from) ?? '');
-      const result = await world.run(
-        pair,
-        step.start,
-        readOptions(step.command, step.options, given),
-        step.during ?? null,
-      );
+      const words = step.options.map((word) => (word === '$STATE' ? given : word));
+      const { start, command, during = null } = step;
+      const result = await world.run(pair, { start, command, words, during });
       runs.push(printRun(result.exit, result.state === null ? undefined : result.state === '' ? 'empty' : 'printed'));
       if (result.error !== null) errors.push(result.error);
       if (result.state !== null) previous = result.state;
@@ -83,16 +86,22 @@ export function recordedOutcome(scenario: Scenario): Outcome {
 }
 
 /** A run inside this process. */
-export const runHere: Runner = async (pair, start, asked, during) => {
-  const other = start === 'A' ? 'B' : 'A';
+export const runHere: Runner = async (pair, { start, command, words, during }) => {
   await using near = await pair[start].open();
-  await using far = await pair[other].open();
-  if (during === null) return await runSync(near, far, asked);
+  await using far = await pair[otherSide(start)].open();
+  return await runSync(near, far, readOptions(command, words), hooksOf(pair, during));
+};
+
+export const otherSide = (side: SideName): SideName => (side === 'A' ? 'B' : 'A');
+
+/** Lets things happen while a run goes on. */
+export function hooksOf(pair: Pair, during: During | null): RunHooks {
+  if (during === null) return {};
   const action = async (): Promise<void> => {
     for (const step of during.steps) await pair[step.side].act(step);
   };
-  return await runSync(near, far, asked, { wrap: (channel) => watchChannel(channel, pointOf(during.when), action) });
-};
+  return { wrap: (channel) => watchChannel(channel, pointOf(during.when), action) };
+}
 
 function printRun(exit: number, state: 'printed' | 'empty' | undefined): string {
   return `${exit}${state === undefined ? '' : state === 'printed' ? ' state' : ' empty'}`;

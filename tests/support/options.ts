@@ -10,8 +10,7 @@ export interface AskedRun {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** @param previous stands for `$STATE` */
-export function readOptions(command: 'sync' | 'backup', words: readonly string[], previous: string): AskedRun {
+export function readOptions(command: 'sync' | 'backup', words: readonly string[]): AskedRun {
   const options: Mutable<SyncOptions> = { ...DEFAULT_OPTIONS, mode: command === 'backup' ? 'backup' : 'two-way' };
   const selection: { -readonly [K in keyof SyncOptions['selection']]: SyncOptions['selection'][K] } = {
     ...DEFAULT_OPTIONS.selection,
@@ -28,7 +27,7 @@ export function readOptions(command: 'sync' | 'backup', words: readonly string[]
     '-1': () => (options.mode = 'one-way'),
     '-R': () => (options.reverse = true),
     '-f': () => (options.algorithm = 'full'),
-    '-s': () => (state = value().replace('$STATE', previous)),
+    '-s': () => (state = value()),
     '-m': () => (selection.mailbox = inbox(value())),
     '-g': () => (selection.mailboxGuid = rest[0] === '' ? (rest.shift(), '') : mailboxGuid(value())),
     '-x': () => (selection.exclude = [...selection.exclude, value()]),

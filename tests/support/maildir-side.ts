@@ -1,0 +1,37 @@
+/** Sides that are real Maildirs, used by a mail server and by other programs. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { openMaildirStore } from '@dsync/storage';
+import { createMaildirUser } from '@dsync/storage/test-kit';
+
+import type { Clock, MakePlace } from './side.ts';
+
+export interface TemporaryFolder extends AsyncDisposable {
+  readonly path: string;
+}
+
+export function temporaryFolder(name: string): TemporaryFolder {
+  const path = mkdtempSync(join(tmpdir(), `dsync-${name}-`));
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+/** Where the mail of a side lies. */
+export const mailFolder = (folder: string, name: string): string => join(folder, name, 'Maildir');
+
+/** Maildirs below `folder`; their stores are opened anew for each run. */
+export function maildirPlaces(folder: string, clock: Clock): MakePlace {
+  return async (name, { separator, layout }) => {
+    const root = mailFolder(folder, name);
+    const options = { root, layout, separator, now: clock.now };
+    return {
+      user: createMaildirUser(options),
+      open: () =>
+        openMaildirStore({ ...options, journal: 'auto', fsync: 'on', create: true, home: join(folder, name) }),
+    };
+  };
+}
