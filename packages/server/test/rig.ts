@@ -48,7 +48,7 @@ export const plain = (password: string, login = 'doveadm'): string =>
 export class RawClient implements Disposable {
   readonly socket: Socket;
   #heard: Buffer = Buffer.alloc(0);
-  #wake: (() => void)[] = [];
+  readonly #wake: (() => void)[] = [];
   closed = false;
 
   constructor(socket: Socket) {

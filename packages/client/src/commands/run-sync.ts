@@ -71,11 +71,22 @@ async function run(
 ): Promise<{ readonly report: SyncReport; readonly separator: string }> {
   const user = resolveUser(settings, request.user, (text) => log.debug(text));
   const destination = parseDestination(request.destination);
-  await using store = await openUserStore(user, {
-    fsync: request.fsync ?? settings.fsync,
-    dryRun: request.options.dryRun,
-  });
-  const connection = await openConnection(destination, { request, settings, user, separator: store.separator, log });
+  const open = { fsync: request.fsync ?? settings.fsync, dryRun: request.options.dryRun };
+  // The other side starts while our own store is opened: most of a short run is start-up.
+  const opening = openUserStore(user, open);
+  const separator = async (): Promise<string> => (await opening).separator;
+  const connecting = openConnection(destination, { request, settings, user, separator, log });
+  const [opened, connected] = await Promise.allSettled([opening, connecting]);
+  if (opened.status === 'rejected') {
+    if (connected.status === 'fulfilled') await drop(connected.value);
+    throw opened.reason;
+  }
+  if (connected.status === 'rejected') {
+    await opened.value[Symbol.asyncDispose]();
+    throw connected.reason;
+  }
+  await using store = opened.value;
+  const connection = connected.value;
   let report: SyncReport;
   try {
     report = await converse(request, settings, store, connection, log);
@@ -85,6 +96,12 @@ async function run(
   const end = await connection.close();
   if (end !== null && end !== '') log.warning(end);
   return { report, separator: store.separator };
+}
+
+/** Ends a connection that is of no use any more; how it ends does not matter. */
+async function drop(connection: Connection): Promise<void> {
+  connection.carrier.destroy();
+  await connection.close().catch(() => null);
 }
 
 /** A failure together with how the remote command ended, as one line. */

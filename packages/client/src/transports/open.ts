@@ -16,14 +16,14 @@ export interface OpenContext {
   readonly settings: Settings;
   readonly user: MailUser;
   /** The hierarchy separator of the local store, which a second one in this process must have too. */
-  readonly separator: string;
+  readonly separator: () => Promise<string>;
   readonly log: Log;
 }
 
 /** @throws {TransportError} {UsageError} {SettingsError} {StoreError} {ProtocolError} */
 export async function openConnection(destination: Destination, context: OpenContext): Promise<Connection> {
   const { request, settings, log } = context;
-  const onLine = (line: string): void => log.info(line);
+  const onLine = (line: string): void => log.passOn(line);
   switch (destination.kind) {
     case 'local':
       return await openLocal(destination.location, context);
@@ -78,7 +78,7 @@ async function openLocal(location: MailLocation, context: OpenContext): Promise<
   }
   const fsync = request.fsync ?? settings.fsync;
   const openStore = async ({ dryRun }: OpenWish): Promise<MailStore> =>
-    await openLocation(there, { fsync, dryRun, home: null, separator: context.separator });
+    await openLocation(there, { fsync, dryRun, home: null, separator: await context.separator() });
   const { connectLocal } = await import('./local.ts');
   return connectLocal(settings, openStore, request.options.stallTimeout * 1000, context.log);
 }

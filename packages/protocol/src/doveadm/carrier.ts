@@ -28,11 +28,9 @@ class Carrier extends Duplex {
     from.on('data', (chunk: Buffer) => this.#arrived(chunk));
     from.once('end', () => this.#ended());
     from.once('close', () => this.#ended());
-    from.on('error', (error) => this.destroy(error));
-    to.on('error', (error) => this.destroy(error));
-    to.once('close', () => {
-      if (!this.writableFinished) this.destroy(from.readableEnded ? undefined : new Error('connection closed'));
-    });
+    from.on('error', () => this.#ended());
+    // Whoever cannot be written to any more may have said why: what it said is read to its end first.
+    to.on('error', () => undefined);
   }
 
   #arrived(chunk: Buffer): void {
@@ -74,7 +72,8 @@ class Carrier extends Duplex {
   #send(chunks: readonly Buffer[], length: number, done: (error?: Error | null) => void): void {
     const to = this.#to;
     if (to.destroyed || to.writableEnded) {
-      done(new Error('connection closed'));
+      // Nobody will read it; that the conversation is over shows where it is read.
+      done();
       return;
     }
     to.cork();

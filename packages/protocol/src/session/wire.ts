@@ -57,6 +57,8 @@ export class Wire {
       this.#onEnd(new ProtocolError('Closed', `connection lost: ${cause.message}`, { cause })),
     );
     carrier.once('close', () => this.#onEnd(new ProtocolError('Closed', 'connection closed')));
+    // One that has ended already will not say so again.
+    if (carrier.destroyed) process.nextTick(() => this.#onEnd(new ProtocolError('Closed', 'connection closed')));
   }
 
   get bytesIn(): number {

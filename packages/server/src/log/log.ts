@@ -10,6 +10,8 @@ export interface Log {
   warning(text: string): void;
   info(text: string): void;
   debug(text: string): void;
+  /** A line of another program, which is shown as it is whatever the level. */
+  passOn(line: string): void;
   /** A log of the same kind whose lines name another user. */
   of(user: string): Log;
   /** Resolves when every line has been handed to the system. */
@@ -29,6 +31,8 @@ interface Line {
   readonly level: LogLevel;
   readonly message: string;
   readonly user: string | undefined;
+  /** Another program's own words. */
+  readonly foreign?: true;
 }
 
 /** The backend is loaded with the first line: most runs have nothing to say, and loading it costs more than a run. */
@@ -78,6 +82,7 @@ function logOver(backend: Backend, level: LogLevel, user: string | undefined): L
     warning: (text) => add('warning', text),
     info: (text) => add('info', text),
     debug: (text) => add('debug', text),
+    passOn: (line) => backend.add({ level: 'warning', message: line, user, foreign: true }),
     // A name can come from a peer that may not be who it says.
     of: (name) => logOver(backend, level, oneLine(name, 80)),
     flush: () => backend.flush(),

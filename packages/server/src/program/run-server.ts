@@ -1,12 +1,11 @@
 /** `dsync-server`: one session on stdin and stdout, or with `--listen` the daemon. */
 import { loadSettings, UsageError, type OptionValues, type Settings } from '@dsync/settings';
 
-import { Daemon } from '../daemon.ts';
+import type { Daemon } from '../daemon.ts';
 import { STALL_TIMEOUT_MS } from '../limits.ts';
 import { parseListenAddress } from '../listen/address.ts';
 import { describeError } from '../log/describe-error.ts';
 import type { Log } from '../log/log.ts';
-import { serveStdio } from './serve-stdio.ts';
 
 export interface ServerRun {
   readonly options: OptionValues;
@@ -31,7 +30,9 @@ export async function runServer(run: ServerRun): Promise<void> {
   };
   const stallTimeoutMs = stallTimeout(options.get('timeout'));
   const listen = options.all('listen').map(parseListenAddress);
+  // Each of both is loaded by the runs that need it: sockets and TLS cost a session on stdin more than its own work.
   if (listen.length === 0) {
+    const { serveStdio } = await import('./serve-stdio.ts');
     await serveStdio(load(), {
       user: options.get('user') ?? null,
       stallTimeoutMs,
@@ -52,6 +53,7 @@ function stallTimeout(text: string | undefined): number {
 
 async function runDaemon(load: () => Settings, addresses: Parameters<Daemon['listen']>[0], log: Log): Promise<void> {
   const settings = load();
+  const { Daemon } = await import('../daemon.ts');
   const daemon = new Daemon(settings, log);
   if (settings.doveadmPassword === null && addresses.some((a) => a.kind !== 'unix')) {
     log.warning('doveadm_password is not set: nobody can log in over TCP');
