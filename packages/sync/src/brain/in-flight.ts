@@ -10,10 +10,15 @@ export class InFlight {
     this.#onFailure = onFailure;
   }
 
-  /** Waits for a free place, then starts. @throws the first failure of anything started before */
-  async start(work: () => Promise<void>): Promise<void> {
+  /** Waits for a free place. @throws the first failure of anything started before */
+  async room(): Promise<void> {
     while (this.#running.size >= this.#limit && this.#failure === null) await Promise.race(this.#running);
     this.#throwFailure();
+  }
+
+  /** Waits for a free place, then starts. @throws the first failure of anything started before */
+  async start(work: () => Promise<void>): Promise<void> {
+    await this.room();
     const running = work().catch((reason: unknown) => {
       if (this.#failure !== null) return;
       this.#failure = { reason };

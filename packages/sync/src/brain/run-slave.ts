@@ -60,8 +60,11 @@ async function serve(session: Session): Promise<SlaveReport> {
   const inFlight = new InFlight(channel.window, (reason) => {
     void channel.abort(reason instanceof Error ? reason.message : String(reason));
   });
-  for (let next = await channel.acceptMailbox(); next !== null; next = await channel.acceptMailbox()) {
-    const conversation = next;
+  for (;;) {
+    // Where mailboxes come one after the other, whoever asks for the next one takes messages of the present one.
+    await inFlight.room();
+    const conversation = await channel.acceptMailbox();
+    if (conversation === null) break;
     await inFlight.start(() => answerMailbox(session, conversation, byGuid));
   }
   await inFlight.end();
