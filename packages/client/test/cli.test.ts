@@ -106,7 +106,7 @@ describe('two Maildirs on this machine', () => {
       durationMs: expect.any(Number),
       bytesIn: expect.any(Number),
       bytesOut: expect.any(Number),
-      totals: { local: { ...none, ...tree }, remote: { ...none, ...tree, saved: 1 } },
+      totals: { local: { ...none, ...tree }, remote: { ...none, ...tree, saved: 1, mailboxesCreated: 1 } },
       mailboxes: [
         { name: 'INBOX', guid: expect.stringMatching(/^[0-9a-f]{32}$/), local: none, remote: { ...none, saved: 1 } },
       ],

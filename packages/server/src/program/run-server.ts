@@ -69,18 +69,22 @@ async function runDaemon(load: () => Settings, addresses: Parameters<Daemon['lis
       log.error(`reload failed, the old settings stay: ${describeError(error).message}`);
     }
   });
-  await terminated();
-  log.info('stopping: sessions under way are finished');
-  const impatient = (): void => daemon.abort();
-  process.once('SIGTERM', impatient);
-  process.once('SIGINT', impatient);
+  await terminated(() => daemon.abort());
   await daemon.stopListening();
+  log.info('stopping: sessions under way are finished');
   await daemon.sessionsEnded();
 }
 
-function terminated(): Promise<void> {
+/** Resolves with the first signal; whoever sends another one does not want to wait. */
+function terminated(impatient: () => void): Promise<void> {
   return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
+    let asked = false;
+    const onSignal = (): void => {
+      if (asked) impatient();
+      asked = true;
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
   });
 }
