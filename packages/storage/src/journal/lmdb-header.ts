@@ -17,7 +17,7 @@ const FREE_TREE_FLAGS = 0x4008;
 const NO_ROOT = 0xffff_ffff_ffff_ffffn;
 const MAX_DEPTH = 32;
 const MAX_MAP = 1n << 46n;
-const ATTEMPTS = 10;
+const ATTEMPTS = 5;
 
 interface Meta {
   readonly pageSize: number;

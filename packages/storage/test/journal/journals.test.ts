@@ -1,0 +1,239 @@
+/** What every journal must do, in memory or in a file. */
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, describe, expect, test } from '@jest/globals';
+
+import { mailboxGuid, mailGuid, uid, type MailboxGuid } from '@dsync/protocol';
+import {
+  createMemoryJournal,
+  JournalConflict,
+  type Journal,
+  type JournalHead,
+  type JournalMail,
+  type JournalName,
+} from '@dsync/storage';
+
+import { openLmdbJournal } from '../../src/journal/lmdb-journal.ts';
+
+const homes: string[] = [];
+
+afterEach(() => {
+  for (const home of homes.splice(0)) fs.rmSync(home, { recursive: true, force: true });
+});
+
+/** Opens the same journal again and again. */
+const KINDS: readonly (readonly [string, () => Promise<() => Promise<Journal>>])[] = [
+  [
+    'in memory',
+    async () => {
+      const journal = createMemoryJournal();
+      return async () => journal;
+    },
+  ],
+  [
+    'in a file',
+    async () => {
+      const home = fs.mkdtempSync(join(tmpdir(), 'dsync-journal-'));
+      homes.push(home);
+      return () => openLmdbJournal(join(home, 'state', 'journal'), { fsync: 'on' });
+    },
+  ],
+];
+
+describe.each(KINDS)('a journal %s', (_, make) => {
+  test('is empty at first', async () => {
+    await using journal = await (await make())();
+    expect([...journal.heads()]).toEqual([]);
+    expect(journal.head(box(1))).toBeUndefined();
+    expect(journal.mails(box(1))).toEqual([]);
+    expect(journal.expunges(box(1), 0n)).toEqual([]);
+    expect(journal.names()).toEqual([]);
+    expect([...journal.deletedMailboxes()]).toEqual([]);
+  });
+
+  test('gives back exactly what was written, after it was closed too', async () => {
+    const open = await make();
+    const head = headOf(1, {
+      highestModseq: (1n << 63n) - 1n,
+      digest: (1n << 128n) - 1n,
+      path: ['Ä', 'b c'],
+      fingerprint: 'x'.repeat(5000),
+    });
+    const mails = [
+      mailOf(1, {
+        name: 'm1:2,S',
+        flags: 31,
+        keywords: ['a', 'Ö'],
+        addedFlags: 1,
+        removedFlags: 2,
+        addedKeywords: ['a'],
+        removedKeywords: ['z'],
+      }),
+      mailOf(300, { name: 'something else', modseq: (1n << 53n) + 1n }),
+      mailOf(0xfffffffe, { name: '' }),
+    ];
+    const expunged = [{ uid: uid(7), guid: 'gone', modseq: 9n }];
+    const attributes = [
+      { scope: 'private', key: 'k'.repeat(4000), value: '', changedAt: 2 ** 40, modseq: 3n },
+      { scope: 'shared', key: 'k', value: null, changedAt: 0, modseq: 0n },
+    ] as const;
+    const names = [name(['a', 'b'], { renamedAt: 5 }), name(['c'], { subscribed: true, subscriptionChangedAt: 6 })];
+    {
+      await using journal = await open();
+      await journal.write([{ head, put: mails, expunged, attributes }, { head: headOf(2) }]);
+      await journal.writeNames(names);
+    }
+    await using journal = await open();
+    expect([...journal.heads()]).toEqual([
+      [box(1), head],
+      [box(2), headOf(2)],
+    ]);
+    expect(journal.head(box(1))).toEqual(head);
+    expect(journal.mails(box(1))).toEqual(mails);
+    expect(journal.mail(box(1), 300)).toEqual(mails[1]);
+    expect(journal.mail(box(1), 299)).toBeUndefined();
+    expect(journal.expunges(box(1), 8n)).toEqual(expunged);
+    expect(journal.expunges(box(1), 9n)).toEqual([]);
+    expect(journal.attributes(box(1)).toSorted((a, b) => (a.scope < b.scope ? -1 : 1))).toEqual(attributes);
+    expect(journal.names().toSorted((a, b) => a.path.length - b.path.length)).toEqual(names.toReversed());
+    expect(journal.mails(box(2))).toEqual([]);
+  });
+
+  test('keeps one mailbox apart from another with the next GUID', async () => {
+    await using journal = await (await make())();
+    const [first, second] = [mailboxGuid('00'.repeat(15) + 'ff'), mailboxGuid(`${'00'.repeat(14)}0100`)];
+    await journal.write([
+      { head: { ...headOf(1), guid: first }, put: [mailOf(0xfffffffe)] },
+      { head: { ...headOf(1), guid: second }, put: [mailOf(1)] },
+    ]);
+    expect(journal.mails(first).map(({ uid: number }) => number)).toEqual([0xfffffffe]);
+    expect(journal.mails(second).map(({ uid: number }) => number)).toEqual([1]);
+    await journal.dropMailbox(first, null);
+    expect(journal.mails(second)).toHaveLength(1);
+  });
+
+  test('replaces, removes and resets', async () => {
+    await using journal = await (await make())();
+    const numbers = (): number[] => journal.mails(box(1)).map(({ uid: number }) => number);
+    await journal.write([{ head: headOf(1), put: [mailOf(1), mailOf(2), mailOf(3)] }]);
+    await journal.write([
+      {
+        head: headOf(1),
+        remove: [1],
+        expunged: [{ uid: uid(1), guid: 'm1', modseq: 5n }],
+        put: [mailOf(2, { flags: 8 })],
+      },
+    ]);
+    expect(numbers()).toEqual([2, 3]);
+    expect(journal.mail(box(1), 2)?.flags).toBe(8);
+    expect(journal.expunges(box(1), 0n)).toHaveLength(1);
+    await journal.write([{ head: headOf(1), put: [mailOf(1)] }]);
+    expect(journal.expunges(box(1), 0n)).toEqual([]);
+    await journal.write([{ head: headOf(1), reset: true, put: [mailOf(9)] }]);
+    expect(numbers()).toEqual([9]);
+  });
+
+  test('moves everything to another GUID', async () => {
+    await using journal = await (await make())();
+    const attribute = { scope: 'private', key: 'k', value: 'v', changedAt: 0, modseq: 1n } as const;
+    const expunge = { uid: uid(1), guid: 'm1', modseq: 5n };
+    await journal.write([{ head: headOf(1), put: [mailOf(2)], expunged: [expunge], attributes: [attribute] }]);
+    await journal.write([{ head: headOf(2), formerGuid: box(1), put: [mailOf(3)] }]);
+    expect([...journal.heads().keys()]).toEqual([box(2)]);
+    expect(journal.mails(box(2)).map(({ uid: number }) => number)).toEqual([2, 3]);
+    expect(journal.expunges(box(2), 0n)).toEqual([expunge]);
+    expect(journal.attributes(box(2))).toEqual([attribute]);
+    expect(journal.mails(box(1))).toEqual([]);
+  });
+
+  test('remembers deleted mailboxes until they come back', async () => {
+    await using journal = await (await make())();
+    await journal.write([{ head: headOf(1), put: [mailOf(1)] }, { head: headOf(2) }]);
+    await journal.dropMailbox(box(1), 1234);
+    await journal.dropMailbox(box(2), null);
+    expect([...journal.heads()]).toEqual([]);
+    expect(journal.mails(box(1))).toEqual([]);
+    expect([...journal.deletedMailboxes()]).toEqual([[box(1), 1234]]);
+    await journal.write([{ head: headOf(1) }]);
+    expect([...journal.deletedMailboxes()]).toEqual([]);
+    expect(journal.mails(box(1))).toEqual([]);
+  });
+
+  test('forgets a name of which nothing is left to remember', async () => {
+    await using journal = await (await make())();
+    await journal.writeNames([name(['a'], { removedAt: 1 }), name(['b'], { createdAt: 2 })]);
+    await journal.writeNames([name(['a'], {}), name(['b'], { createdAt: 3 })]);
+    expect(journal.names()).toEqual([name(['b'], { createdAt: 3 })]);
+  });
+
+  test('refuses a step made from a head that is no longer true, and all that came with it', async () => {
+    await using journal = await (await make())();
+    const before = headOf(1);
+    const other = headOf(1, { highestModseq: 7n });
+    await journal.write([{ before: null, head: before }]);
+    await journal.write([{ before, head: other }]);
+    const late = journal.write([
+      { head: headOf(2) },
+      { before, head: headOf(1, { highestModseq: 8n }), put: [mailOf(1)] },
+    ]);
+    await expect(late).rejects.toBeInstanceOf(JournalConflict);
+    await expect(journal.write([{ before: null, head: other }])).rejects.toBeInstanceOf(JournalConflict);
+    expect([...journal.heads()]).toEqual([[box(1), other]]);
+    expect(journal.mails(box(1))).toEqual([]);
+  });
+
+  test('writes what is asked for at the same time, each for itself', async () => {
+    await using journal = await (await make())();
+    const numbers = Array.from({ length: 50 }, (_each, i) => i + 1);
+    const results = await Promise.allSettled([
+      ...numbers.map((n) => journal.write([{ before: null, head: headOf(n) }])),
+      journal.write([{ before: headOf(60), head: headOf(60), put: [mailOf(1)] }]),
+      journal.write([{ before: headOf(1, { messages: 3 }), head: headOf(1, { highestModseq: 9n }) }]),
+    ]);
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    expect(journal.heads().size).toBe(51);
+  });
+});
+
+function box(n: number): MailboxGuid {
+  return mailboxGuid(n.toString(16).padStart(32, '0'));
+}
+
+function headOf(n: number, more: Partial<JournalHead> = {}): JournalHead {
+  return {
+    guid: box(n),
+    path: [`box${n}`],
+    uidValidity: 1,
+    uidNext: 10,
+    highestModseq: 1n,
+    baseModseq: 0n,
+    firstRecentUid: 1,
+    messages: 0,
+    digest: 0n,
+    fingerprint: '',
+    historyFrom: 1n,
+    ...more,
+  };
+}
+
+function mailOf(n: number, more: Partial<JournalMail> = {}): JournalMail {
+  return {
+    uid: uid(n),
+    guid: mailGuid(`m${n}`),
+    modseq: 1n,
+    flags: 0,
+    keywords: [],
+    addedFlags: 0,
+    removedFlags: 0,
+    addedKeywords: [],
+    removedKeywords: [],
+    name: `m${n}`,
+    ...more,
+  };
+}
+
+function name(path: readonly string[], more: Partial<JournalName>): JournalName {
+  return { path, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0, removedAt: 0, ...more };
+}

@@ -1,0 +1,181 @@
+/** The journal's file: damage is told and never ends the process; several processes share it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { afterEach, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { open as openLmdb } from 'lmdb';
+
+import { mailboxGuid } from '@dsync/protocol';
+import { StoreError } from '@dsync/storage';
+
+import { openLmdbJournal } from '../../src/journal/lmdb-journal.ts';
+
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const WRITER = fileURLToPath(new URL('journal-writer.ts', import.meta.url));
+const homes: string[] = [];
+
+afterEach(() => {
+  for (const home of homes.splice(0)) fs.rmSync(home, { recursive: true, force: true });
+});
+
+function newFile(): string {
+  const home = fs.mkdtempSync(join(tmpdir(), 'dsync-journal-'));
+  homes.push(home);
+  return join(home, 'journal');
+}
+
+function writer(file: string, first: number, count: number): ChildProcess {
+  return spawn(process.execPath, ['--import', TSX, WRITER, file, String(first), String(count)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+/** The bytes of a journal with a few mailboxes. */
+async function sample(): Promise<Buffer> {
+  const file = newFile();
+  const journal = await openLmdbJournal(file, { fsync: 'off' });
+  for (let n = 1; n < 40; n++) {
+    const head = {
+      guid: guid(n),
+      path: ['x'],
+      uidValidity: 1,
+      uidNext: 1,
+      highestModseq: 1n,
+      baseModseq: 0n,
+      firstRecentUid: 1,
+    };
+    await journal.write([
+      { head: { ...head, messages: 0, digest: 0n, fingerprint: 'f'.repeat(300), historyFrom: 1n } },
+    ]);
+  }
+  await journal[Symbol.asyncDispose]();
+  return fs.readFileSync(file);
+}
+
+/** Opens and reads a file with these bytes; the code of the error, if there is one. */
+async function outcome(bytes: Uint8Array): Promise<string> {
+  const file = newFile();
+  fs.writeFileSync(file, bytes);
+  try {
+    await using journal = await openLmdbJournal(file, { fsync: 'off' });
+    return `${journal.heads().size} heads`;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    expect(error.message).toContain(file);
+    expect(error.message).not.toContain('\n');
+    return error.code;
+  }
+}
+
+test.each([
+  ['text', Buffer.from('this is no journal at all')],
+  ['zeros', Buffer.alloc(100_000)],
+  ['random bytes', randomBytes(50_000)],
+  ['one byte', Buffer.from('x')],
+])('a file of %s is refused', async (_, bytes) => {
+  expect(await outcome(bytes)).toBe('Corrupt');
+});
+
+test('an empty file becomes an empty journal', async () => {
+  expect(await outcome(Buffer.alloc(0))).toBe('0 heads');
+});
+
+test('a directory in its place is refused', async () => {
+  const file = newFile();
+  fs.mkdirSync(file);
+  await expect(openLmdbJournal(file, { fsync: 'on' })).rejects.toMatchObject({ name: 'StoreError', code: 'Corrupt' });
+});
+
+test('a journal cut short anywhere is refused', async () => {
+  const bytes = await sample();
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: bytes.length - 1 }), async (length) => {
+      expect(await outcome(bytes.subarray(0, length))).toBe('Corrupt');
+    }),
+    { numRuns: 60 },
+  );
+}, 30_000);
+
+test('a header with flipped bits is refused or read as it was, and never ends the process', async () => {
+  const bytes = await sample();
+  const flip = fc.record({ page: fc.constantFrom(0, 4096), at: fc.nat(175), bit: fc.nat(7) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(flip, { minLength: 1, maxLength: 6 }), async (flips) => {
+      const damaged = Buffer.from(bytes);
+      for (const { page, at, bit } of flips) damaged[page + at] = (damaged[page + at] ?? 0) ^ (1 << bit);
+      expect(['Corrupt', '39 heads']).toContain(await outcome(damaged));
+    }),
+    { numRuns: 150 },
+  );
+}, 30_000);
+
+test('a file that lmdb wrote for somebody else, or a later version of ours, is refused', async () => {
+  const file = newFile();
+  const options = { noSubdir: true, encoding: 'binary', keyEncoding: 'binary', overlappingSync: false } as const;
+  const write = async (key: Buffer, value: string): Promise<void> => {
+    const db = openLmdb<Buffer, Buffer>(file, options);
+    db.putSync(key, Buffer.from(value));
+    await db.close();
+  };
+  await write(Buffer.from('theirs'), 'data');
+  await expect(openLmdbJournal(file, { fsync: 'on' })).rejects.toMatchObject({ code: 'Corrupt' });
+  await write(Buffer.from([1]), 'dsync journal 2');
+  await expect(openLmdbJournal(file, { fsync: 'on' })).rejects.toMatchObject({
+    code: 'Corrupt',
+    message: expect.stringContaining('another version'),
+  });
+});
+
+test('a row that cannot be read is told as damage', async () => {
+  const file = newFile();
+  await (await openLmdbJournal(file, { fsync: 'off' }))[Symbol.asyncDispose]();
+  const db = openLmdb<Buffer, Buffer>(file, {
+    noSubdir: true,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+  });
+  db.putSync(Buffer.concat([Buffer.from([2]), Buffer.from(guid(1), 'hex')]), Buffer.from([1, 200]));
+  await db.close();
+  await using journal = await openLmdbJournal(file, { fsync: 'on' });
+  expect(() => journal.heads()).toThrow(StoreError);
+  expect(() => journal.head(guid(1))).toThrow(/journal .* is damaged/);
+});
+
+test('two processes write at once, and the file grows under both', async () => {
+  const file = newFile();
+  const children = [writer(file, 1, 40), writer(file, 1001, 40)];
+  await using journal = await openLmdbJournal(file, { fsync: 'on' });
+  expect(await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0]))).toEqual([0, 0]);
+  expect(journal.heads().size).toBe(80);
+  for (const n of [1, 40, 1001, 1040]) expect(journal.mails(guid(n))).toHaveLength(200);
+}, 60_000);
+
+test('what a killed process had written is whole, and others go on', async () => {
+  const file = newFile();
+  const child = writer(file, 1, 10_000);
+  let last = 0;
+  if (child.stdout === null) throw new Error('no output');
+  for await (const line of createInterface({ input: child.stdout })) {
+    last = Number(line) || 0;
+    if (last === 25) child.kill('SIGKILL');
+  }
+  await using journal = await openLmdbJournal(file, { fsync: 'on' });
+  const heads = [...journal.heads().values()];
+  expect(heads.length).toBeGreaterThanOrEqual(last);
+  for (const head of heads) expect(journal.mails(head.guid)).toHaveLength(head.messages);
+  await journal.dropMailbox(guid(1), 5);
+  expect(journal.heads().size).toBe(heads.length - 1);
+}, 60_000);
+
+function guid(n: number): ReturnType<typeof mailboxGuid> {
+  return mailboxGuid(n.toString(16).padStart(32, '0'));
+}
