@@ -10,7 +10,7 @@ import { guidOf } from '../support/mails.ts';
 import { readOptions } from '../support/options.ts';
 import type { SideSeen } from '../support/read-side.ts';
 import { type RunResult, runSync } from '../support/run-sync.ts';
-import { Clock, type MakePlace, type Place } from '../support/side.ts';
+import type { Clock, MakePlace, Place } from '../support/side.ts';
 import { readSide } from '../support/read-side.ts';
 import { mailboxGuid } from '@dsync/protocol';
 import { acts, type Act, Ledger, perform, type SideName } from './story.ts';

@@ -8,8 +8,9 @@ import { createMaildirUser } from '@dsync/storage/test-kit';
 
 import type { Clock, MakePlace } from './side.ts';
 
-export interface TemporaryFolder extends AsyncDisposable {
+export interface TemporaryFolder {
   readonly path: string;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export function temporaryFolder(name: string): TemporaryFolder {

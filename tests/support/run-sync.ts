@@ -58,7 +58,8 @@ export async function runSync(
   return { exit: exitOf(master.reason), state: asked.state === null ? null : '', report: null, error: master.reason };
 }
 
-async function startSide(
+/** The side that starts a run, over a carrier of one's own. */
+export async function startSide(
   store: MailStore,
   carrier: Duplex,
   options: SyncOptions,

@@ -39,7 +39,13 @@ export type User = Pick<
 
 /** A clock that stands still until it is told to tick: users' actions carry its seconds. */
 export class Clock {
-  #now = 1_800_000_000;
+  #now: number;
+
+  /** @param start Unix seconds */
+  constructor(start = 1_800_000_000) {
+    this.#now = start;
+  }
+
   readonly now = (): number => this.#now;
   tick(): void {
     this.#now += 2;
