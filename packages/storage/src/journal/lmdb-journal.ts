@@ -84,6 +84,8 @@ class LmdbJournal implements Journal {
   readonly #db: Database;
   #queue: Waiting[] = [];
   #closed = false;
+  /** Good as long as no process has made another transaction. */
+  #heads: { readonly transaction: number; readonly heads: ReadonlyMap<MailboxGuid, JournalHead> } | null = null;
 
   constructor(file: string, db: Database) {
     this.#file = file;
@@ -105,7 +107,13 @@ class LmdbJournal implements Journal {
   }
 
   heads(): ReadonlyMap<MailboxGuid, JournalHead> {
-    return new Map(this.#all(Buffer.from([ROW.head]), rows.parseHead).map((head) => [head.guid, head]));
+    const transaction = this.#lastTransaction();
+    if (this.#heads !== null && this.#heads.transaction === transaction) return this.#heads.heads;
+    // What is read from here on is at least as new as that transaction.
+    this.#db.resetReadTxn();
+    const heads = new Map(this.#all(Buffer.from([ROW.head]), rows.parseHead).map((head) => [head.guid, head]));
+    this.#heads = { transaction, heads };
+    return heads;
   }
 
   head(guid: MailboxGuid): JournalHead | undefined {
@@ -212,6 +220,14 @@ class LmdbJournal implements Journal {
       }
     }
     return null;
+  }
+
+  /** Number of the last transaction of any process. */
+  #lastTransaction(): number {
+    return this.#read(() => {
+      const stats = this.#db.getStats();
+      return 'lastTxnId' in stats && typeof stats.lastTxnId === 'number' ? stats.lastTxnId : NaN;
+    });
   }
 
   #one<T>(key: Buffer, parse: (row: Row) => T): T | undefined {

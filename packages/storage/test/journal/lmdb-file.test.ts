@@ -154,6 +154,7 @@ test('two processes write at once, and the file grows under both', async () => {
   const file = newFile();
   const children = [writer(file, 1, 40), writer(file, 1001, 40)];
   await using journal = await openLmdbJournal(file, { fsync: 'on' });
+  journal.heads();
   expect(await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0]))).toEqual([0, 0]);
   expect(journal.heads().size).toBe(80);
   for (const n of [1, 40, 1001, 1040]) expect(journal.mails(guid(n))).toHaveLength(200);
