@@ -68,6 +68,11 @@ export class Box {
     return `mailbox ${this.context.layout.print(this.path)}`;
   }
 
+  /** Whether the journal does not know it yet. */
+  get isUnwritten(): boolean {
+    return this.#isUnwritten;
+  }
+
   get guid(): MailboxGuid {
     if (this.head === null) throw new StoreError('NotFound', `${this.print} was never looked at`);
     return this.head.guid;
@@ -95,8 +100,8 @@ export class Box {
    */
   async look(): Promise<JournalHead> {
     const stamp = this.folder.stamp();
-    this.#refresh();
-    if (this.head !== null && this.head.fingerprint === stamp.text && samePath(this.head.path, this.path)) return this.head;
+    const unchanged = this.#headIfUnchanged(stamp);
+    if (unchanged !== null) return unchanged;
     let lock: AsyncDisposable;
     try {
       lock = await this.lockUidlist();
@@ -114,9 +119,20 @@ export class Box {
     }
   }
 
+  /** The head that still holds. */
+  #headIfUnchanged(stamp: Stamp): JournalHead | null {
+    this.#refresh();
+    const { head } = this;
+    return head !== null && head.fingerprint === stamp.text && samePath(head.path, this.path) ? head : null;
+  }
+
   /** The journal's word counts: another process may have written to it. */
   #refresh(): void {
-    if (this.head !== null && !this.#isUnwritten) this.head = headOf(this.context, this.head.guid);
+    if (this.head === null) return;
+    const written = headOf(this.context, this.head.guid);
+    if (this.#isUnwritten && written === null) return;
+    this.#isUnwritten = false;
+    this.head = written;
   }
 
   /** The same for one who holds the uidlist's lock. */
@@ -235,7 +251,8 @@ export class Box {
       uidNext: uidNextOf(view.uidlist),
       firstRecentUid,
       mails: observed,
-      fingerprint: settled && isSettled(view.stamp, nowNs()) ? view.stamp.text : '',
+      // A known fingerprint holds, however young: it was sealed (seal.ts).
+      fingerprint: settled && (view.stamp.text === head?.fingerprint || isSettled(view.stamp, nowNs())) ? view.stamp.text : '',
     });
     this.#isUnwritten = head === null && observed.length === 0;
     if (!this.#isUnwritten && (changed || former !== null)) await this.#write({ ...step, ...(former === null ? {} : { formerGuid: former.guid, reset: true }) });
@@ -246,6 +263,7 @@ export class Box {
 
   /** What is not in the journal yet; for a tree that is read. The caller holds the mutex. */
   async settle(): Promise<void> {
+    this.#refresh();
     if (!this.#isUnwritten || this.head === null) return;
     await this.#write({ head: this.head });
     this.#isUnwritten = false;
@@ -260,7 +278,8 @@ export class Box {
       return this.head;
     }
     await using _lock = await this.lockUidlist();
-    const head = beginTracking(await this.lookLocked());
+    const again = this.#headIfUnchanged(this.folder.stamp()) ?? (await this.lookLocked());
+    const head = beginTracking(again);
     await this.context.journal.write([{ head }]);
     this.head = head;
     return head;

@@ -45,7 +45,7 @@ export class MaildirStore implements MailStore {
   }
 
   async openMailbox(guid: MailboxGuid): Promise<Mailbox | null> {
-    const box = this.#context.boxes.get(guid) ?? this.#fromJournal(guid);
+    const box = this.#context.boxes.get(guid) ?? this.#fromJournal(guid) ?? (await this.#fromDisk(guid));
     if (box === null) return null;
     try {
       await box.mutex.run(() => box.look());
@@ -162,6 +162,12 @@ export class MaildirStore implements MailStore {
       await flush(this.#context, []);
       await this.#context.journal[Symbol.asyncDispose]();
     });
+  }
+
+  /** Of which the journal knows nothing yet. */
+  async #fromDisk(guid: MailboxGuid): Promise<Box | null> {
+    await this.readTree();
+    return this.#context.boxes.get(guid) ?? null;
   }
 
   #fromJournal(guid: MailboxGuid): Box | null {

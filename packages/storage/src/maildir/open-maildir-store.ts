@@ -11,7 +11,7 @@ import { makeDirectories, ownershipOf } from './folder.ts';
 import { Layout, type LayoutName } from './layout.ts';
 import { MaildirStore } from './maildir-store.ts';
 import { openJournal } from './open-journal.ts';
-import { hasCur } from './scan.ts';
+import { hasCur, scan } from './scan.ts';
 
 export interface MaildirStoreOptions {
   /** Directory of the mail; also INBOX unless `inbox` says otherwise. */
@@ -50,7 +50,9 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
   const layout = layoutOf(options);
   const { roots } = layout;
   const isNew = !hasCur(roots.inbox);
-  if (isNew && options.create !== true) throw new StoreError('NotFound', `no mail at ${roots.inbox}: there is no cur/ in it`);
+  if (isNew && options.create !== true && !hasMailboxes(layout)) {
+    throw new StoreError('NotFound', `no mail at ${roots.inbox}: there is no cur/ in it`);
+  }
   // Nobody else's business, whatever the mode of the directory around it.
   if (isNew) makeDirectories(roots.mail, { ...ownershipOf(nearest(roots.mail)), directoryMode: 0o700, fileMode: 0o600 });
   for (const root of [roots.control, roots.index]) makeDirectories(root, ownershipOf(roots.mail));
@@ -87,6 +89,10 @@ function layoutOf(options: MaildirStoreOptions): Layout {
     throw new StoreError('InvalidName', `the hierarchy separator must be one character, not ${JSON.stringify(separator)}`);
   }
   return new Layout(layout, separator, { mail: root, control, index: indexDir, inbox });
+}
+
+function hasMailboxes(layout: Layout): boolean {
+  return fs.existsSync(layout.roots.mail) && scan(layout, () => {}).mailboxes.length > 0;
 }
 
 /**

@@ -175,7 +175,6 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
     expect(dovecot.status('z/b')).toMatchObject({ guid: 'b'.repeat(32) });
     const tree = await store.readTree();
     expect(tree.nodes.map(({ path, mailbox, renamedAt }) => [path.join('/'), mailbox?.guid.slice(0, 1), renamedAt])).toEqual([
-      ['INBOX', expect.any(String), 0],
       ['ab', 'c', 0],
       ['z', 'a', RECEIVED],
       ['z/b', 'b', 0],

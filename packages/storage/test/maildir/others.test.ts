@@ -1,0 +1,370 @@
+/** What other programs, broken disks and administrators do to a Maildir between and during our runs. */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, jest, test } from '@jest/globals';
+import { mailboxGuid, mailGuid, uid, type MailboxGuid } from '@dsync/protocol';
+
+import { describeWith } from '../../../../tests/support/needs.ts';
+import { createMemoryJournal, openMaildirStore, type Mailbox, type MaildirStoreOptions, type MailStore, type NewMail } from '../../src/index.ts';
+import { makeHome } from './dovecot.ts';
+
+const A = mailboxGuid('a'.repeat(32));
+const B = mailboxGuid('b'.repeat(32));
+const INBOX = mailboxGuid('1'.repeat(32));
+
+const newMail = (number: number, facts: Partial<NewMail> = {}): NewMail => ({
+  uid: uid(number),
+  guid: mailGuid(`guid-${number}`),
+  flags: 8,
+  keywords: [],
+  modseq: 1n,
+  received: 1_600_000_000,
+  ...facts,
+});
+
+const body = (number: number): Buffer => Buffer.from(`Subject: ${number}\n\ntext\n`);
+
+class Place {
+  readonly root: string;
+
+  constructor(root = join(makeHome(), 'Maildir')) {
+    this.root = root;
+  }
+
+  /** A fresh process's view of it. */
+  open(options: Partial<MaildirStoreOptions> = {}): Promise<MailStore> {
+    return openMaildirStore({ root: this.root, journal: 'auto', fsync: 'on', create: true, hostname: 'host.example', ...options });
+  }
+
+  folder(name: string): string {
+    return join(this.root, `.${name}`);
+  }
+
+  files(name: string): string[] {
+    const folder = this.folder(name);
+    return ['cur', 'new'].flatMap((place) => fs.readdirSync(join(folder, place)).map((file) => join(folder, place, file)));
+  }
+}
+
+/** INBOX, and the mailboxes A and B with mails 1 to 3 each, which a sync has looked at. */
+async function makePlace(): Promise<Place> {
+  const place = new Place();
+  await using store = await place.open();
+  await store.createMailbox(['INBOX'], { guid: INBOX, uidValidity: 5, createdAt: 0 });
+  for (const [name, guid] of [['A', A], ['B', B]] as const) {
+    await store.createMailbox([name], { guid, uidValidity: 7, createdAt: 0 });
+    await using mailbox = await mustOpen(store, guid);
+    await save(mailbox, 1, 2, 3);
+    await mailbox.changes();
+  }
+  await store.readTree();
+  return place;
+}
+
+async function mustOpen(store: MailStore, guid: MailboxGuid = A): Promise<Mailbox> {
+  const mailbox = await store.openMailbox(guid);
+  if (mailbox === null) throw new Error('no such mailbox');
+  return mailbox;
+}
+
+async function save(mailbox: Mailbox, ...numbers: readonly number[]): Promise<void> {
+  await using transaction = await mailbox.begin();
+  for (const number of numbers) await transaction.save(newMail(number), body(number));
+  transaction.update({ uidNext: Math.max(...numbers) + 1 });
+  await transaction.commit();
+}
+
+async function mails(mailbox: Mailbox): Promise<string> {
+  return (await mailbox.changes()).mails.map((mail) => `${mail.uid}=${mail.guid}`).join(' ');
+}
+
+async function expunges(mailbox: Mailbox): Promise<string> {
+  return (await mailbox.changes()).expunges.map((expunge) => `${expunge.uid}=${expunge.guid}`).join(' ');
+}
+
+const ALL = '1=guid-1 2=guid-2 3=guid-3';
+
+describe('a Maildir that others change', () => {
+  test('mails that nobody has numbered get UIDs in the order of their arrival', async () => {
+    const place = await makePlace();
+    for (const name of ['1700000002.M5P1.x', '1700000001.M9P1.x:2,S', '1700000002.M1P1.x']) {
+      fs.writeFileSync(join(place.folder('A'), name.includes(':') ? 'cur' : 'new', name), 'x\n');
+    }
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    expect(await mails(mailbox)).toBe(`${ALL} 4=1700000001.M9P1.x 5=1700000002.M1P1.x 6=1700000002.M5P1.x`);
+    const uidlist = fs.readFileSync(join(place.folder('A'), 'dovecot-uidlist'), 'utf8');
+    expect(uidlist.split('\n').slice(-4, -1)).toEqual(['4 :1700000001.M9P1.x', '5 :1700000002.M1P1.x', '6 :1700000002.M5P1.x']);
+    expect((await mailbox.status()).firstRecentUid).toBe(5);
+  });
+
+  test('hidden files and names with line ends are no mails, unknown letters stay when flags change', async () => {
+    const place = await makePlace();
+    const cur = join(place.folder('A'), 'cur');
+    fs.writeFileSync(join(cur, '.nfs0001'), 'x');
+    fs.writeFileSync(join(cur, 'a\nb'), 'x');
+    fs.writeFileSync(join(cur, '1700000001.M9P1.x:2,PS,extra'), 'x\n');
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    expect(await mails(mailbox)).toBe(`${ALL} 4=1700000001.M9P1.x`);
+    await using transaction = await mailbox.begin();
+    transaction.setFlags(uid(4), 2, ['kw'], 1n);
+    await transaction.commit();
+    expect(fs.readdirSync(cur)).toContain('1700000001.M9P1.x:2,FPa,extra');
+  });
+
+  test('a mail moved to another folder is an expunge here and a new mail there', async () => {
+    const place = await makePlace();
+    const [file = ''] = place.files('A').filter((name) => fs.readFileSync(name, 'utf8').includes('Subject: 2'));
+    const name = '1700000009.M1P1.y:2,S';
+    fs.renameSync(file, join(place.folder('B'), 'cur', name));
+    await using store = await place.open();
+    await using a = await mustOpen(store, A);
+    await using b = await mustOpen(store, B);
+    expect([await mails(a), await expunges(a)]).toEqual(['1=guid-1 3=guid-3', '2=guid-2']);
+    expect(await mails(b)).toBe(`${ALL} 4=1700000009.M1P1.y`);
+  });
+
+  test('while another program renames and delivers all the time, no mail is ever taken for expunged', async () => {
+    const place = await makePlace();
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    await save(mailbox, ...Array.from({ length: 60 }, (_, i) => i + 10));
+    let stop = false;
+    const writer = (async () => {
+      for (let i = 0; !stop; i++) {
+        const files = place.files('A');
+        const file = files[i % files.length] ?? '';
+        const [base = '', letters = ''] = file.split(':2,');
+        fs.renameSync(file, `${base.replace('/new/', '/cur/')}:2,${letters.includes('F') ? letters.replace('F', '') : [...letters, 'F'].toSorted().join('')}`);
+        if (i % 50 === 0) fs.writeFileSync(join(place.folder('A'), 'new', `17000000${i}.M1P1.w`), 'x\n');
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    for (let round = 0; round < 15; round++) {
+      await using transaction = await mailbox.begin();
+      await transaction.save(newMail(1000 + round * 100), body(1));
+      transaction.setFlags(uid(11 + round), 1, [], 1n);
+      await transaction.commit();
+      expect((await mailbox.changes()).expunges.filter((expunge) => expunge.guid?.startsWith('guid-'))).toEqual([]);
+    }
+    stop = true;
+    await writer;
+    const found = new Set((await mailbox.changes()).mails.map((mail) => mail.guid));
+    for (let i = 10; i < 70; i++) expect(found).toContain(`guid-${i}`);
+  });
+
+  test('an expunge does not take another mail that came under a changed name', async () => {
+    const place = await makePlace();
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    await using transaction = await mailbox.begin();
+    transaction.expunge(uid(2), mailGuid('guid-2'));
+    transaction.setFlags(uid(1), 0x1f, [], 1n);
+    // A client flags both between our look and the commit.
+    for (const file of place.files('A')) fs.renameSync(file, file.replace(':2,S', ':2,FS'));
+    const result = await transaction.commit();
+    expect(result.expunged).toBe(1);
+    expect(await mails(mailbox)).toBe('1=guid-1 3=guid-3');
+    expect((await mailbox.changes()).mails[1]).toMatchObject({ uid: 3, addedFlags: 2 });
+  });
+});
+
+describe('a Maildir whose side files suffer', () => {
+  test('a lost dovecot-uidlist comes back from the journal', async () => {
+    const place = await makePlace();
+    const file = join(place.folder('A'), 'dovecot-uidlist');
+    const before = fs.readFileSync(file, 'utf8');
+    fs.rmSync(file);
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    expect(await mails(mailbox)).toBe(ALL);
+    expect(fs.readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  test('a uidlist that another program made anew is another identity of the same mailbox, no deletion', async () => {
+    const place = await makePlace();
+    const file = join(place.folder('A'), 'dovecot-uidlist');
+    const lines = fs.readFileSync(file, 'utf8').split('\n').slice(1, -1);
+    const records = lines.map((line, i) => `${i + 11} ${line.slice(line.indexOf(' ') + 1)}\n`);
+    fs.writeFileSync(file, `3 V99 N14 G${'c'.repeat(32)}\n${records.join('')}`);
+    await using store = await place.open();
+    const tree = await store.readTree();
+    expect(tree.deletions.mailboxes).toEqual([]);
+    await using mailbox = await mustOpen(store, mailboxGuid('c'.repeat(32)));
+    expect(await mails(mailbox)).toBe('11=guid-1 12=guid-2 13=guid-3');
+    expect(await expunges(mailbox)).toBe('');
+  });
+
+  test('a corrupt uidlist is an error that names the line, and stays as it is', async () => {
+    const place = await makePlace();
+    const file = join(place.folder('A'), 'dovecot-uidlist');
+    fs.appendFileSync(file, 'rubbish\n');
+    const before = fs.readFileSync(file, 'utf8');
+    await using store = await place.open();
+    await expect(store.readTree()).rejects.toMatchObject({ code: 'Corrupt', message: expect.stringContaining('dovecot-uidlist line 5') });
+    expect(fs.readFileSync(file, 'utf8')).toBe(before);
+    expect(place.files('A')).toHaveLength(3);
+  });
+
+  test('a corrupt journal is set aside, nothing is lost and nothing deleted', async () => {
+    const place = await makePlace();
+    fs.writeFileSync(join(place.root, 'dsync-journal'), 'rubbish'.repeat(2000));
+    const warnings: string[] = [];
+    await using store = await place.open({ warn: (message) => warnings.push(message) });
+    const tree = await store.readTree();
+    expect(tree.nodes.map(({ path }) => path.join('/'))).toEqual(['A', 'B', 'INBOX']);
+    expect(tree.deletions).toEqual({ mailboxes: [], directories: [], unsubscribes: [] });
+    await using mailbox = await mustOpen(store);
+    expect(await mails(mailbox)).toBe(ALL);
+    expect(warnings).toEqual([expect.stringContaining('dsync-journal.damaged')]);
+  });
+
+  test('without a journal there is no history, and nothing is deleted', async () => {
+    const place = await makePlace();
+    for (const file of place.files('A').slice(1)) fs.rmSync(file);
+    fs.rmSync(place.folder('B'), { recursive: true });
+    await using store = await place.open({ journal: createMemoryJournal() });
+    const tree = await store.readTree();
+    expect(tree.deletions.mailboxes).toEqual([]);
+    await using mailbox = await mustOpen(store);
+    expect(await expunges(mailbox)).toBe('');
+  });
+
+  test('keywords of which the letters are lost have names all the same', async () => {
+    const place = await makePlace();
+    const [file = ''] = place.files('A');
+    fs.renameSync(file, file.replace(':2,S', ':2,Sc'));
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    expect((await mailbox.changes()).mails.flatMap((mail) => mail.keywords)).toEqual(['unknown-2']);
+  });
+});
+
+describe('a Maildir that is moved about', () => {
+  test('a folder that another program removed is a deletion, INBOX never is', async () => {
+    const place = await makePlace();
+    fs.rmSync(place.folder('A'), { recursive: true });
+    await using store = await place.open({ now: () => 1_800_000_000 });
+    const tree = await store.readTree();
+    expect(tree.deletions.mailboxes).toEqual([{ guid: A, time: 1_800_000_000 }]);
+    expect(tree.nodes.map(({ path }) => path.join('/'))).toEqual(['B', 'INBOX']);
+    for (const name of ['cur', 'new', 'tmp']) fs.rmSync(join(place.root, name), { recursive: true });
+    await expect(store.readTree()).rejects.toMatchObject({ code: 'Temporary', message: expect.stringContaining('INBOX has vanished') });
+    await expect(place.open()).rejects.toMatchObject({ code: 'Temporary' });
+  });
+
+  test('a folder that another program renamed is the same mailbox under a new name', async () => {
+    const place = await makePlace();
+    fs.renameSync(place.folder('A'), place.folder('Z'));
+    await using store = await place.open({ now: () => 1_800_000_000 });
+    const tree = await store.readTree();
+    expect(tree.nodes.find(({ path }) => path[0] === 'Z')).toMatchObject({ renamedAt: 1_800_000_000, mailbox: { guid: A } });
+    expect(tree.deletions.mailboxes).toEqual([]);
+    expect((await store.readTree()).nodes.find(({ path }) => path[0] === 'Z')).toMatchObject({ renamedAt: 1_800_000_000 });
+  });
+
+  test('of two folders with one GUID the one whose name sorts first gets another', async () => {
+    const place = await makePlace();
+    execFileSync('cp', ['-a', place.folder('B'), place.folder('AA')]);
+    const warnings: string[] = [];
+    await using store = await place.open({ warn: (message) => warnings.push(message) });
+    const tree = await store.readTree();
+    const guids = tree.nodes.map(({ path, mailbox }) => [path[0], mailbox?.guid === B]);
+    expect(guids).toEqual([
+      ['A', false],
+      ['AA', false],
+      ['B', true],
+      ['INBOX', false],
+    ]);
+    expect(warnings).toEqual([expect.stringContaining(B)]);
+    expect(tree.deletions.mailboxes).toEqual([]);
+    const copy = tree.nodes.find(({ path }) => path[0] === 'AA')?.mailbox?.guid;
+    expect(copy).toMatch(/^[0-9a-f]{32}$/);
+    expect((await store.readTree()).nodes.find(({ path }) => path[0] === 'AA')?.mailbox?.guid).toBe(copy);
+    await using mailbox = await mustOpen(store, copy);
+    expect(await mails(mailbox)).toBe(ALL);
+  });
+
+  test('a store copied as a whole is listed again, and nothing in it counts as changed', async () => {
+    const place = await makePlace();
+    const home = makeHome();
+    execFileSync('cp', ['-a', place.root, join(home, 'Maildir')]);
+    await using store = await new Place(join(home, 'Maildir')).open();
+    await using mailbox = await mustOpen(store);
+    expect([await mails(mailbox), await expunges(mailbox)]).toEqual([ALL, '']);
+  });
+
+  test('what was written without flushes leaves no history behind', async () => {
+    const place = await makePlace();
+    {
+      await using store = await place.open({ fsync: 'off' });
+      await using mailbox = await mustOpen(store);
+      await save(mailbox, 10, 11);
+      expect(await mails(mailbox)).toBe(`${ALL} 10=guid-10 11=guid-11`);
+    }
+    // As if the power had been cut before they got to the disk.
+    for (const file of place.files('A')) if (/Subject: 1[01]/.test(fs.readFileSync(file, 'utf8'))) fs.rmSync(file);
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    expect([await mails(mailbox), await expunges(mailbox)]).toEqual([ALL, '']);
+  });
+});
+
+test('an unchanged store is known by a few stats, however many mails are in it', async () => {
+  const place = await makePlace();
+  // INBOX was made just now; the others were sealed by a commit.
+  for (const name of ['cur', 'new']) fs.utimesSync(join(place.root, name), 1_700_000_000.5, 1_700_000_000.5);
+  await using store = await place.open();
+  await store.readTree();
+  const list = jest.spyOn(fs, 'readdirSync');
+  const read = jest.spyOn(fs, 'readFileSync');
+  try {
+    await store.readTree();
+    // The root, for its names, and nothing in any mailbox.
+    expect(list.mock.calls.map(([directory]) => String(directory))).toEqual([place.root]);
+    const files = read.mock.calls.map(([file]) => String(file).slice(place.root.length));
+    expect(files.filter((file) => file.includes('uidlist') && !file.startsWith('/dovecot'))).toEqual([]);
+  } finally {
+    list.mockRestore();
+    read.mockRestore();
+  }
+});
+
+describeWith(['root'], 'a full disk', () => {
+  test('fails a save or a commit, and leaves everything as it was', async () => {
+    const mount = makeHome();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k,mode=755', 'none', mount]);
+    try {
+      const place = new Place(join(mount, 'Maildir'));
+      await using store = await place.open({ journal: createMemoryJournal() });
+      await store.createMailbox(['A'], { guid: A, uidValidity: 7, createdAt: 0 });
+      await using mailbox = await mustOpen(store);
+      await save(mailbox, 1, 2, 3);
+      const before = [await mails(mailbox), place.files('A').toSorted(), (await mailbox.status()).digest];
+      {
+        await using transaction = await mailbox.begin();
+        await expect(transaction.save(newMail(4), Buffer.alloc(1_000_000, 'x'))).rejects.toMatchObject({ code: 'DiskFull' });
+      }
+      {
+        await using transaction = await mailbox.begin();
+        await transaction.save(newMail(4), body(4));
+        transaction.expunge(uid(1), mailGuid('guid-1'));
+        transaction.setFlags(uid(2), 1, ['kw'], 1n);
+        fs.writeFileSync(join(mount, 'filler'), '');
+        expect(() => fs.appendFileSync(join(mount, 'filler'), Buffer.alloc(1_000_000))).toThrow('ENOSPC');
+        await expect(transaction.commit()).rejects.toMatchObject({ code: 'DiskFull' });
+      }
+      expect(fs.readdirSync(join(place.folder('A'), 'tmp'))).toEqual([]);
+      expect(fs.readdirSync(place.folder('A')).filter((name) => /lock|\.tmp/.test(name))).toEqual([]);
+      expect([await mails(mailbox), place.files('A').toSorted(), (await mailbox.status()).digest]).toEqual(before);
+      fs.rmSync(join(mount, 'filler'));
+      await save(mailbox, 5);
+      expect(await mails(mailbox)).toBe(`${ALL} 5=guid-5`);
+    } finally {
+      execFileSync('umount', ['-l', mount]);
+    }
+  });
+});
