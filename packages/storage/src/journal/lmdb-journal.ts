@@ -2,6 +2,7 @@
  * The journal in a file of its own, kept by lmdb: one file and its `-lock` file, for any number of processes of one
  * machine at a time. Not for network file systems, where lmdb's locks do not hold.
  */
+import { statfsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -313,10 +314,20 @@ function failure(error: unknown, file: string): StoreError {
   // lmdb's own codes run from -30799 upward, a system call's are its errno.
   const own = LMDB_DAMAGE.get(Number(code));
   if (own !== undefined) return corrupt(file, own, error);
-  const errno = typeof code === 'number' ? ERRNO.get(code) : undefined;
+  const errno = code === EIO && isFull(file) ? 'ENOSPC' : typeof code === 'number' ? ERRNO.get(code) : undefined;
   if (errno !== undefined)
     return StoreError.from(Object.assign(new Error(message(error)), { code: errno }), `journal ${file}`);
   return StoreError.from(error, `journal ${file}`);
+}
+
+/** lmdb calls a write that the disk had no room for an input/output error. */
+function isFull(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize < 1024 * 1024;
+  } catch {
+    return false;
+  }
 }
 
 function message(error: unknown): string {
@@ -330,6 +341,8 @@ const LMDB_DAMAGE: ReadonlyMap<number, string> = new Map([
   [-30794, 'another version of the file format'],
   [-30793, 'not a journal'],
 ]);
+
+const EIO = 5;
 
 const ERRNO: ReadonlyMap<number, string> = new Map([
   [1, 'EPERM'],
