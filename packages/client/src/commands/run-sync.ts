@@ -1,10 +1,10 @@
 /** `dsync sync` and `dsync backup`. */
 import { hostname as machineName } from 'node:os';
 
-import { openChannel } from '@dsync/protocol';
+import { oneLine, openChannel } from '@dsync/protocol';
 import { describeError, openRawlog, openUserStore, type Log } from '@dsync/server';
 import { resolveUser, type OptionValues, type Settings } from '@dsync/settings';
-import { masterHandshake, runMaster, type SyncObserver, type SyncReport } from '@dsync/sync';
+import { masterHandshake, runMaster, SyncError, type SyncObserver, type SyncReport } from '@dsync/sync';
 
 import { parseDestination } from '../command-line/destination.ts';
 import { buildRequest, type SyncRequest } from '../command-line/sync-request.ts';
@@ -148,7 +148,12 @@ async function converse(
     ...(request.dialect === 'auto' ? {} : { dialect: request.dialect }),
     ...(rawlog === null ? {} : { rawlog }),
   });
-  log.debug(`peer ${channel.peer.hostname} speaks the ${channel.peer.dialect} dialect`);
+  log.debug(`peer ${oneLine(channel.peer.hostname)} speaks the ${channel.peer.dialect} dialect`);
+  if (request.options.dryRun && channel.peer.dialect === 'dovecot') {
+    await channel.abort('a dry run is not possible');
+    // It knows no dry run: it would apply its own part of the plan.
+    throw new SyncError('Usage', 'a dry run needs dsync at the other end, and there is a Dovecot');
+  }
   return await runMaster(store, channel, request.options, observe(log, store.separator, progress), hostname);
 }
 
@@ -168,7 +173,7 @@ function observe(log: Log, separator: string, progress: Progress | null): SyncOb
       ? {
           treeOperation: (side, operation) => log.info(`${side}: ${printTreeOperation(operation, separator)}`),
           mailOperation: (side, path, operation) =>
-            log.info(`${side}: ${path.join(separator)}: ${printMailOperation(operation)}`),
+            log.info(`${side}: ${oneLine(path.join(separator))}: ${printMailOperation(operation)}`),
         }
       : {}),
   };

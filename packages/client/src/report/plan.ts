@@ -1,4 +1,5 @@
 /** The plan of a dry run, as data and as text. */
+import { oneLine } from '@dsync/protocol';
 import type { MailOperation, SyncReport, TreeOperation } from '@dsync/sync';
 
 interface SidePlan {
@@ -30,14 +31,24 @@ export function printPlan(plan: PlanObject, separator: string): string {
     lines.push(`${side}:`);
     for (const operation of tree) lines.push(`  ${printTreeOperation(operation, separator)}`);
     for (const { name, operations } of mailboxes) {
-      lines.push(`  ${name}`);
+      lines.push(`  ${shown(name)}`);
       for (const operation of operations) lines.push(`    ${printMailOperation(operation)}`);
     }
   }
   return lines.length === 0 ? 'nothing to do: both sides are equal\n' : `${lines.join('\n')}\n`;
 }
 
+/** Names, GUIDs and keywords can come from a peer: what would steer a terminal is not printed. */
+const shown = (line: string): string => oneLine(line, MAX_LINE);
+
+/** Longer than any name that a store accepts. */
+const MAX_LINE = 4000;
+
 export function printTreeOperation(operation: TreeOperation, separator: string): string {
+  return shown(treeOperation(operation, separator));
+}
+
+function treeOperation(operation: TreeOperation, separator: string): string {
   const name = (path: readonly string[]): string => path.join(separator);
   switch (operation.op) {
     case 'rename':
@@ -73,6 +84,10 @@ function flagList(flags: number, keywords: readonly string[]): string {
 }
 
 export function printMailOperation(operation: MailOperation): string {
+  return shown(mailOperation(operation));
+}
+
+function mailOperation(operation: MailOperation): string {
   switch (operation.op) {
     case 'save':
       return `save UID ${operation.uid} ${flagList(operation.flags, operation.keywords)} ${operation.guid} (${operation.rule})`;

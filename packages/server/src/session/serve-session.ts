@@ -2,7 +2,7 @@
 import { hostname as machineName } from 'node:os';
 import type { Duplex } from 'node:stream';
 
-import { openChannel, type Channel, type Rawlog } from '@dsync/protocol';
+import { oneLine, openChannel, type Channel, type Rawlog } from '@dsync/protocol';
 import { resolveUser, type Settings } from '@dsync/settings';
 import { runSlave, slaveHandshake, type SlaveReport, type SyncObserver } from '@dsync/sync';
 import { StoreError, type MailStore } from '@dsync/storage';
@@ -57,7 +57,7 @@ export async function serveSession(
     stallTimeoutMs: options.stallTimeoutMs,
     ...(options.rawlog === undefined ? {} : { rawlog: options.rawlog }),
   });
-  log.debug(`peer ${channel.peer.hostname} speaks the ${channel.peer.dialect} dialect`);
+  log.debug(`peer ${oneLine(channel.peer.hostname)} speaks the ${channel.peer.dialect} dialect`);
   await using store = await openOr(channel, openStore);
   const report = await runSlave(store, channel, observerOf(log), hostname);
   for (const reason of report.unexpected) log.info(`run again: ${reason}`);
