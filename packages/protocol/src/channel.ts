@@ -37,6 +37,8 @@ export interface Conversation {
 export interface Peer {
   readonly hostname: string;
   readonly dialect: 'native' | 'dovecot';
+  /** The peer is a Dovecot: it speaks text, and its opening is not ours. */
+  readonly isDovecot: boolean;
   /** dsync 3.x minor of the peer's preamble. */
   readonly minor: number;
   /** Named features that both sides offered; empty for a Dovecot. */

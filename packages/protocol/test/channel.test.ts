@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { createPipe, openChannel, mailboxGuid, uid, ProtocolError, type Body, type Channel } from '@dsync/protocol';
-
-const GUID = mailboxGuid('0123456789abcdef0123456789abcdef');
+import { createPipe, openChannel, uid, ProtocolError, type Body, type Channel } from '@dsync/protocol';
+import { BOX } from './sample-messages.ts';
 
 async function pair(): Promise<readonly [Channel, Channel]> {
   const [a, b] = createPipe();
@@ -19,17 +18,6 @@ async function read(body: Body | undefined): Promise<Buffer> {
   for await (const part of body) parts.push(part);
   return Buffer.concat(parts);
 }
-
-const box = {
-  kind: 'mailbox',
-  mailboxGuid: GUID,
-  uidValidity: 1,
-  uidNext: 2,
-  messages: 1,
-  firstRecentUid: 1,
-  highestModseq: 1n,
-  highestPrivateModseq: 0n,
-} as const;
 
 describe('a session between two of us', () => {
   test('each side knows the other before the first message', async () => {
@@ -48,7 +36,7 @@ describe('a session between two of us', () => {
     const large = Buffer.alloc(300_000, 'x');
     const sending = (async () => {
       const conversation = m.openMailbox();
-      await conversation.send(box);
+      await conversation.send(BOX);
       await conversation.send({ kind: 'mailChange', type: 's', uid: uid(1), guid: 'g', modseq: 2n ** 40n });
       await conversation.send({ kind: 'mail', guid: 'a', stream: true }, Buffer.from('small'));
       await conversation.send({ kind: 'mail', guid: 'b', stream: true }, large);
@@ -59,7 +47,7 @@ describe('a session between two of us', () => {
     })();
     const conversation = await s.acceptMailbox();
     if (conversation === null) throw new Error('no mailbox');
-    expect(await conversation.receive()).toEqual(box);
+    expect(await conversation.receive()).toEqual(BOX);
     expect(await conversation.receive()).toEqual({
       kind: 'mailChange',
       type: 's',

@@ -4,7 +4,6 @@ import { describe, expect, test } from '@jest/globals';
 
 import {
   createPipe,
-  mailboxGuid,
   openChannel,
   uid,
   type Body,
@@ -14,26 +13,8 @@ import {
 } from '@dsync/protocol';
 
 import { printPreamble } from '../src/handshake/preamble.ts';
+import { BOX, GUID, STATE } from './sample-messages.ts';
 
-const GUID = mailboxGuid('0123456789abcdef0123456789abcdef');
-const BOX = {
-  kind: 'mailbox',
-  mailboxGuid: GUID,
-  uidValidity: 1,
-  uidNext: 2,
-  messages: 1,
-  firstRecentUid: 1,
-  highestModseq: 1n,
-  highestPrivateModseq: 0n,
-} as const;
-const STATE = {
-  kind: 'mailboxState',
-  mailboxGuid: GUID,
-  lastUidValidity: 1,
-  lastCommonUid: 1,
-  lastCommonModseq: 1n,
-  lastCommonPrivateModseq: 0n,
-} as const;
 const END = { kind: 'listEnd' } as const;
 const MAIL = { kind: 'mail', guid: 'g', stream: true } as const;
 const DELETES = { kind: 'mailboxDelete', separator: '/' } as const;

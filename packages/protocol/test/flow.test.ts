@@ -1,34 +1,8 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 
-import {
-  createPipe,
-  mailboxGuid,
-  openChannel,
-  uid,
-  type Channel,
-  type ChannelOptions,
-  type Conversation,
-} from '@dsync/protocol';
+import { createPipe, openChannel, uid, type Channel, type ChannelOptions, type Conversation } from '@dsync/protocol';
+import { BOX, STATE } from './sample-messages.ts';
 
-const GUID = mailboxGuid('0123456789abcdef0123456789abcdef');
-const BOX = {
-  kind: 'mailbox',
-  mailboxGuid: GUID,
-  uidValidity: 1,
-  uidNext: 2,
-  messages: 1,
-  firstRecentUid: 1,
-  highestModseq: 1n,
-  highestPrivateModseq: 0n,
-} as const;
-const STATE = {
-  kind: 'mailboxState',
-  mailboxGuid: GUID,
-  lastUidValidity: 1,
-  lastCommonUid: 1,
-  lastCommonModseq: 1n,
-  lastCommonPrivateModseq: 0n,
-} as const;
 const MAIL = { kind: 'mail', guid: 'g', stream: true } as const;
 
 async function pair(options: Partial<ChannelOptions> = {}): Promise<readonly [Channel, Channel]> {

@@ -3,25 +3,15 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { fc, test as propTest } from '@fast-check/jest';
 
-import { createPipe, mailboxGuid, openChannel, ProtocolError, type Body } from '@dsync/protocol';
+import { createPipe, openChannel, ProtocolError, type Body } from '@dsync/protocol';
 
 import { deflate } from '../src/framing/compress.ts';
 import { newFrame } from '../src/framing/frames.ts';
 import { FRAME } from '../src/dialects/native/wire-format.ts';
 import { printPreamble } from '../src/handshake/preamble.ts';
 import { batch, batchOf, frameOf, HELLO, rawPeer } from './raw-peer.ts';
+import { BOX } from './sample-messages.ts';
 
-const GUID = mailboxGuid('0123456789abcdef0123456789abcdef');
-const BOX = {
-  kind: 'mailbox',
-  mailboxGuid: GUID,
-  uidValidity: 1,
-  uidNext: 2,
-  messages: 1,
-  firstRecentUid: 1,
-  highestModseq: 1n,
-  highestPrivateModseq: 0n,
-} as const;
 const END = { kind: 'listEnd' } as const;
 const MAIL = 0x4d;
 const sha = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();

@@ -22,11 +22,11 @@ const read = (bytes: string | Buffer): { preamble: Preamble; rest: Buffer } | nu
   new PreambleReader().push(Buffer.from(bytes));
 
 describe('our opening', () => {
-  test('is that of Dovecot 2.3.19, byte for byte, when the native dialect is not offered', () => {
-    expect(printPreamble(null).toString()).toBe(text(DOVECOT_2_3_19));
+  test('is that of Dovecot 2.3.19, byte for byte, but for a private line that says who we are', () => {
+    expect(printPreamble(null).toString()).toBe(text([...DOVECOT_2_3_19, '@dsync\t0']));
   });
 
-  test('has one private line more when it is', () => {
+  test('offers the native dialect in that line', () => {
     expect(printPreamble(['window=16', 'brotli']).toString()).toBe(
       text([...DOVECOT_2_3_19, '@dsync\t1\twindow=16\tbrotli']),
     );

@@ -16,6 +16,9 @@ const PRIVATE = '@dsync';
 /** The native dialect's layout. Another number is another dialect; everything smaller is a named feature. */
 export const NATIVE_LAYOUT = '1';
 
+/** In the place of the layout: we are no Dovecot, but want text. */
+const TEXT_ONLY = '0';
+
 const FEATURE = /^[a-z0-9][a-z0-9=._-]{0,63}$/;
 
 /** Dovecot's order of header lines. */
@@ -68,6 +71,8 @@ export interface Preamble {
   readonly headers: ReadonlyMap<string, readonly string[]>;
   /** What the private line offers; null if there was none that we understand. */
   readonly native: ReadonlySet<string> | null;
+  /** A private line came, whatever it offers: the peer is no Dovecot. */
+  readonly ours: boolean;
 }
 
 /**
@@ -82,7 +87,7 @@ export function printPreamble(native: Iterable<string> | null): Buffer {
     const bad = features.find((name) => !FEATURE.test(name));
     if (bad !== undefined) throw new ProtocolError('BadValue', `not the name of a feature: ${oneLine(bad)}`);
     lines.push([PRIVATE, NATIVE_LAYOUT, ...features].join('\t'));
-  }
+  } else lines.push(`${PRIVATE}\t${TEXT_ONLY}`);
   return Buffer.from(`${lines.join('\n')}\n.\n`);
 }
 
@@ -94,6 +99,7 @@ export class PreambleReader {
   #minor = -1;
   readonly #headers = new Map<string, readonly string[]>();
   #native: Set<string> | null = null;
+  #ours = false;
 
   /** True when anything arrived that has not made a whole opening. */
   get begun(): boolean {
@@ -130,6 +136,7 @@ export class PreambleReader {
       return;
     }
     const letter = line.slice(0, 1);
+    if (line.startsWith(`${PRIVATE}\t`)) this.#ours = true;
     if (HEADERS.some((h) => h.code === letter)) this.#headers.set(letter, line.slice(1).split('\t'));
     else if (line.startsWith(`${PRIVATE}\t${NATIVE_LAYOUT}\t`) || line === `${PRIVATE}\t${NATIVE_LAYOUT}`)
       this.#native = parseFeatures(line);
@@ -146,7 +153,7 @@ export class PreambleReader {
       if (missing !== undefined)
         throw new ProtocolError('Incompatible', `the peer's item ${code} lacks field ${missing}`);
     }
-    return { minor: this.#minor, headers: this.#headers, native: this.#native };
+    return { minor: this.#minor, headers: this.#headers, native: this.#native, ours: this.#ours };
   }
 }
 

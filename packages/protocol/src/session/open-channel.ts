@@ -71,6 +71,7 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
     const peer: Peer = {
       hostname: handshake.hostname,
       dialect: agreed.dialect.name,
+      isDovecot: !preamble.ours,
       minor: preamble.minor,
       features: agreed.features,
     };

@@ -2,11 +2,13 @@
 import type { TreeSnapshot } from '@dsync/storage';
 
 import type { SyncReport, TreeCounts } from '../report.ts';
-import { applyTree } from '../tree/apply-tree.ts';
+
+import { adoptGuid, applyTree } from '../tree/apply-tree.ts';
 import { planTree } from '../tree/plan-tree.ts';
 import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
 import type { MergedMailbox, TreeMergeContext } from '../tree/tree-plan.ts';
 import { receiveTree, treeMessages } from '../tree/wire.ts';
+import { yieldedGuids } from '../tree/yield-guids.ts';
 import { allEnded } from './deferred.ts';
 import { peerIsOurs, type Session } from './session.ts';
 
@@ -39,8 +41,26 @@ async function selectedTrees(session: Session, full: TreeSnapshot): Promise<Tree
   const { selection } = session.rules;
   if (peerIsOurs(session.channel))
     return selectTrees({ local: full, remote: await exchange(session, full) }, selection);
+  if (session.channel.peer.isDovecot && !session.rules.dryRun) return await yieldToDovecot(session, full);
   const remote = await exchange(session, selectTree(full, selection));
   return { local: selectTree(full, selection, guidsOf(remote)), remote };
+}
+
+/**
+ * A Dovecot tells its tree without waiting for ours. So conflicts about GUIDs are settled here before it can see any:
+ * 2.3 with Maildir takes the peer's GUID in every conflict, whatever the peer does, and the mailboxes would never meet
+ * (dovecot-wire.md §5.6).
+ */
+async function yieldToDovecot(session: Session, full: TreeSnapshot): Promise<TreePair> {
+  const { store, channel, rules } = session;
+  const remote = await receiveTree(channel.session);
+  const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
+  const adoptions = yieldedGuids(select(full), remote, context(session));
+  for (const operation of adoptions) await adoptGuid(store, operation);
+  const settled = adoptions.length > 0 ? await store.readTree() : full;
+  for (const message of treeMessages(selectTree(settled, rules.selection))) await channel.session.send(message);
+  await channel.flush();
+  return { local: select(settled), remote };
 }
 
 /** Sends and receives at once: two trees larger than the carrier's buffers would otherwise block each other. */
