@@ -1,14 +1,13 @@
 /** The exchange and merge of the mailbox trees, the same for both roles. */
-import type { TreeSnapshot } from '@dsync/storage';
+import type { MailStore, TreeSnapshot } from '@dsync/storage';
 
 import type { SyncReport, TreeCounts } from '../report.ts';
-
-import { adoptGuid, applyTree } from '../tree/apply-tree.ts';
+import { applyTree } from '../tree/apply-tree.ts';
 import { planTree } from '../tree/plan-tree.ts';
 import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
 import type { MergedMailbox, TreeMergeContext } from '../tree/tree-plan.ts';
 import { receiveTree, treeMessages } from '../tree/wire.ts';
-import { yieldedGuids } from '../tree/yield-guids.ts';
+import { yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
 import { peerIsOurs, type Session } from './session.ts';
 
@@ -47,20 +46,29 @@ async function selectedTrees(session: Session, full: TreeSnapshot): Promise<Tree
 }
 
 /**
- * A Dovecot tells its tree without waiting for ours. So conflicts about GUIDs are settled here before it can see any:
- * 2.3 with Maildir takes the peer's GUID in every conflict, whatever the peer does, and the mailboxes would never meet
- * (dovecot-wire.md §5.6).
+ * A Dovecot tells its tree without waiting for ours. So conflicts about GUIDs and UIDVALIDITYs are settled here before it
+ * can see any: 2.3 with Maildir takes the peer's GUID in every conflict, whatever the peer does, and the mailboxes would
+ * never meet (dovecot-wire.md §5.6).
  */
 async function yieldToDovecot(session: Session, full: TreeSnapshot): Promise<TreePair> {
   const { store, channel, rules } = session;
   const remote = await receiveTree(channel.session);
   const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
-  const adoptions = yieldedGuids(select(full), remote, context(session));
-  for (const operation of adoptions) await adoptGuid(store, operation);
-  const settled = adoptions.length > 0 ? await store.readTree() : full;
+  const yielded = yieldedNumbers(select(full), remote, context(session));
+  for (const yielding of yielded) await take(store, yielding);
+  const settled = yielded.length > 0 ? await store.readTree() : full;
   for (const message of treeMessages(selectTree(settled, rules.selection))) await channel.session.send(message);
   await channel.flush();
   return { local: select(settled), remote };
+}
+
+/** A mailbox that is gone meanwhile has no numbers any more. */
+async function take(store: MailStore, { from, guid, uidValidity }: Yielding): Promise<void> {
+  await using mailbox = await store.openMailbox(from);
+  if (mailbox === null) return;
+  await using transaction = await mailbox.begin();
+  transaction.update({ guid, uidValidity });
+  await transaction.commit();
 }
 
 /** Sends and receives at once: two trees larger than the carrier's buffers would otherwise block each other. */

@@ -142,11 +142,7 @@ async function create(
   }
 }
 
-/** @throws {StoreError} `NotFound` if the mailbox is gone */
-export async function adoptGuid(
-  store: MailStore,
-  operation: TreeOperation & { readonly op: 'adopt-guid' },
-): Promise<void> {
+async function adoptGuid(store: MailStore, operation: TreeOperation & { readonly op: 'adopt-guid' }): Promise<void> {
   const mailbox = await store.openMailbox(operation.from);
   if (!mailbox)
     throw new StoreError('NotFound', `mailbox ${name(store, operation.path)} with GUID ${operation.from} is gone`);

@@ -1,0 +1,36 @@
+/** GUIDs and UIDVALIDITYs about which a Dovecot and this side differ: this side gives in before the Dovecot can see it. */
+import type { MailboxGuid } from '@dsync/protocol';
+import type { TreeSnapshot } from '@dsync/storage';
+
+import { planTree } from './plan-tree.ts';
+import { isMailboxNode } from './side-tree.ts';
+import type { TreeMergeContext } from './tree-plan.ts';
+
+/** A mailbox of this side and what it takes from its counterpart. */
+export interface Yielding {
+  readonly from: MailboxGuid;
+  readonly guid: MailboxGuid;
+  readonly uidValidity: number;
+}
+
+/**
+ * What to change here so that the Dovecot has nothing to change. It is the source of its own numbers even in a reverse
+ * backup: by message counts it may take another UIDVALIDITY than the one it has (dovecot-wire.md §5.3, §5.6), and
+ * with a Maildir it then drops its index with errors in the log. Nothing is yielded by the source of a one-way run.
+ */
+export function yieldedNumbers(local: TreeSnapshot, remote: TreeSnapshot, context: TreeMergeContext): Yielding[] {
+  const twoWay = context.mode === 'two-way';
+  if (!twoWay && context.source === 'local') return [];
+  const own = new Set(local.nodes.filter(isMailboxNode).map(({ mailbox }) => mailbox.guid));
+  const yielded: Yielding[] = [];
+  for (const { local: ours, remote: theirs } of planTree(local, remote, context).mailboxes) {
+    if (ours === undefined || theirs === undefined) continue;
+    // A GUID that is in use here is part of a rename, which the merge itself settles.
+    const guid = own.has(theirs.guid) ? ours.guid : theirs.guid;
+    // Who never had a mail has no client that remembers UIDs, and takes the other's UIDVALIDITY without trouble.
+    const keep = theirs.uidValidity === 0 || (twoWay && theirs.uidNext <= 1);
+    const uidValidity = keep ? ours.uidValidity : theirs.uidValidity;
+    if (guid !== ours.guid || uidValidity !== ours.uidValidity) yielded.push({ from: ours.guid, guid, uidValidity });
+  }
+  return yielded;
+}
