@@ -11,7 +11,7 @@ import { isMailGuid, mailboxGuid, MAX_UID, uid as checkedUid, type MailboxGuid, 
 
 import { StoreError } from '../errors.ts';
 import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
-import type { JournalHead, JournalMail } from '../journal/journal.ts';
+import { JournalConflict, type JournalHead, type JournalMail } from '../journal/journal.ts';
 import { beginTracking, observe, type ObservedMail } from '../journal/observe.ts';
 import { flush, headOf, type Context } from './context.ts';
 import { takeDotlock } from './dotlock.ts';
@@ -140,7 +140,8 @@ export class Box {
     this.#refresh();
     let view = this.#read(this.folder.stamp());
     if (this.#recover(view)) view = this.#read(this.folder.stamp());
-    if (!isComplete(view)) {
+    // While that is flushed, others may deliver more.
+    for (let i = 0; !isComplete(view) && i < MAX_LISTINGS; i++) {
       this.#number(view);
       await flush(this.context, [this.folder.uidlistFile, this.folder.places.control]);
       view = this.#read(this.folder.stamp());
@@ -277,10 +278,20 @@ export class Box {
       this.head = beginTracking(seen);
       return this.head;
     }
+    try {
+      return await this.#writeTracking(seen);
+    } catch (cause) {
+      if (!(cause instanceof JournalConflict)) throw cause;
+    }
+    // Another process noted something just now; under Dovecot's lock it cannot.
     await using _lock = await this.lockUidlist();
-    const again = this.#headIfUnchanged(this.folder.stamp()) ?? (await this.lookLocked());
-    const head = beginTracking(again);
-    await this.context.journal.write([{ head }]);
+    return this.#writeTracking(this.#headIfUnchanged(this.folder.stamp()) ?? (await this.lookLocked()));
+  }
+
+  /** @throws {JournalConflict} if the journal holds another head than `before` */
+  async #writeTracking(before: JournalHead): Promise<JournalHead> {
+    const head = beginTracking(before);
+    await this.context.journal.write([{ head, before }]);
     this.head = head;
     return head;
   }

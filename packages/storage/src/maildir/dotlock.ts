@@ -112,6 +112,7 @@ function breakLock(path: string, seen: Seen): void {
 class Held implements AsyncDisposable {
   readonly #path: string;
   readonly #timer: NodeJS.Timeout;
+  #released = false;
 
   constructor(path: string) {
     this.#path = path;
@@ -121,9 +122,17 @@ class Held implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
     clearInterval(this.#timer);
-    if (!held.delete(this.#path)) return;
-    fs.rmSync(this.#path, { force: true });
+    try {
+      // Not on the main thread: while the file system commits, an unlink waits for it.
+      await fs.promises.unlink(this.#path);
+    } catch (cause) {
+      if (!isErrno(cause, 'ENOENT')) throw cause;
+    } finally {
+      held.delete(this.#path);
+    }
   }
 }
 

@@ -58,6 +58,15 @@ export class Folder {
     this.keywordsFile = join(places.control, 'dovecot-keywords');
   }
 
+  /** Of the listings of cur/ and new/, roughly: what reading them costs. 0 where that cannot be told. */
+  directoryBytes(): number {
+    let bytes = 0;
+    for (const place of ['cur', 'new']) {
+      attempt(() => (bytes += fs.statSync(join(this.places.mail, place), { throwIfNoEntry: false })?.size ?? 0));
+    }
+    return bytes;
+  }
+
   /** @throws {StoreError} `NotFound` if there is no cur/; `Permission` */
   stamp(): Stamp {
     try {

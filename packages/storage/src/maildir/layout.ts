@@ -21,6 +21,9 @@ export interface Places {
   readonly index: string;
 }
 
+/** Names whose hashes are kept: reading a tree asks for each several times. */
+const MAX_HASHES = 10_000;
+
 export interface Roots {
   readonly mail: string;
   readonly control: string;
@@ -44,6 +47,7 @@ export class Layout {
   /** Visible. */
   readonly separator: string;
   readonly roots: Roots;
+  readonly #hashes = new Map<string, string>();
 
   constructor(name: LayoutName, separator: string, roots: Roots) {
     this.name = name;
@@ -103,7 +107,12 @@ export class Layout {
 
   /** The hash by which change logs name mailboxes: first 16 bytes of SHA-1 of the visible name. */
   hash(path: MailboxPath): string {
-    return createHash('sha1').update(this.print(path)).digest('hex').slice(0, 32);
+    const name = this.print(path);
+    const known = this.#hashes.get(name);
+    if (known !== undefined) return known;
+    const hash = createHash('sha1').update(name).digest('hex').slice(0, 32);
+    if (this.#hashes.size < MAX_HASHES) this.#hashes.set(name, hash);
+    return hash;
   }
 
   #usable(altChar: string): boolean {

@@ -15,8 +15,12 @@ import { scan } from './scan.ts';
 import { readSubscriptions } from './subscriptions-file.ts';
 import { printUidlist } from './uidlist.ts';
 
-/** Mailboxes looked at in one go; between two of them others get their turn. */
-const AT_ONCE = 16;
+/**
+ * Mailboxes looked at in one go, which share the flushes and the journal's transactions of a first look; what is read
+ * of them is in memory at once, so their directories may come to so many bytes together (some 50,000 mails).
+ */
+const AT_ONCE = 256;
+const AT_ONCE_BYTES = 4_000_000;
 
 /** @throws {StoreError} if anything cannot be read: nothing may be taken for deleted then */
 export async function readTree(context: Context): Promise<TreeSnapshot> {
@@ -27,30 +31,37 @@ export async function readTree(context: Context): Promise<TreeSnapshot> {
   if (byPath.has('INBOX') && !found.mailboxes.some(isInbox)) {
     throw new StoreError('Temporary', `INBOX has vanished from ${layout.roots.inbox}: is a file system not mounted?`);
   }
-  const boxes = await openBoxes(context, found.mailboxes, heads, byPath);
+  const { boxes, changed } = await openBoxes(context, found.mailboxes, heads, byPath);
   const log = new ChangeLog(layout.roots.index);
   await noteRenames(context, boxes, heads, log);
-  await lookAtAll(boxes);
+  await lookAtAll(boxes.filter((box) => changed.has(box) || box.head === null));
   await noteDeletions(context, boxes, heads, log);
   return snapshot(context, boxes, found.directories, log);
 }
 
-/** One box for every folder, the known ones again, each with what the journal has of it. */
+/**
+ * One box for every folder, the known ones again, each with what the journal has of it; and those that have to be
+ * looked at, because they are not as the journal's fingerprint says.
+ */
 async function openBoxes(
   context: Context,
   paths: readonly MailboxPath[],
   heads: ReadonlyMap<MailboxGuid, JournalHead>,
   byPath: ReadonlyMap<string, JournalHead>,
-): Promise<Box[]> {
+): Promise<{ readonly boxes: readonly Box[]; readonly changed: ReadonlySet<Box> }> {
+  const changed = new Set<Box>();
   const known = new Map([...context.boxes.values()].map((box) => [pathKey(box.path), box]));
   context.boxes.clear();
   const boxes: Box[] = [];
   for (const path of paths.toSorted((a, b) => compareBytes(context.layout.print(a), context.layout.print(b)))) {
-    const box = known.get(pathKey(path)) ?? new Box(context, path);
+    const before = known.get(pathKey(path));
+    const box = before ?? new Box(context, path);
+    if (before !== undefined) changed.add(box);
     const there = byPath.get(pathKey(path));
     box.former = there ?? null;
     if (there !== undefined && there.fingerprint !== '' && there.fingerprint === box.folder.stamp().text) box.head = there;
     else {
+      changed.add(box);
       const guid = box.folder.readUidlistHeader()?.guid ?? null;
       box.head = guid === null ? (there ?? null) : (heads.get(guid) ?? null);
     }
@@ -58,7 +69,7 @@ async function openBoxes(
   }
   await separateTwins(context, boxes);
   for (const box of boxes) if (box.head !== null) context.boxes.set(box.head.guid, box);
-  return boxes;
+  return { boxes, changed };
 }
 
 /** Two folders with one GUID (one was copied): the name that sorts first gets a new one at once (sync-semantics.md 3.1). */
@@ -98,17 +109,25 @@ async function noteRenames(context: Context, boxes: readonly Box[], heads: Reado
 }
 
 async function lookAtAll(boxes: readonly Box[]): Promise<void> {
-  const queue = boxes.values();
-  const worker = async (): Promise<void> => {
-    for (const box of queue) {
-      await box.mutex.run(async () => {
-        await box.look();
-        await box.settle();
-        box.forget();
-      });
+  for (let begin = 0; begin < boxes.length; ) {
+    let end = begin;
+    for (let bytes = 0; end < boxes.length && end - begin < AT_ONCE; end++) {
+      bytes += boxes[end]?.folder.directoryBytes() ?? 0;
+      if (end > begin && bytes > AT_ONCE_BYTES) break;
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, boxes.length) }, worker));
+    // Every one to its end, so that nothing goes on behind the back of who is told of a failure.
+    const looks = await Promise.allSettled(boxes.slice(begin, end).map(lookAt));
+    for (const look of looks) if (look.status === 'rejected') throw look.reason;
+    begin = end;
+  }
+}
+
+function lookAt(box: Box): Promise<void> {
+  return box.mutex.run(async () => {
+    await box.look();
+    await box.settle();
+    box.forget();
+  });
 }
 
 /** What the journal knows and the disk has no more, under any name, was deleted by somebody. INBOX never is. */
