@@ -1,6 +1,8 @@
 /** Tests run as ES modules on the TypeScript sources; swc strips the types. */
 export default {
   testEnvironment: 'node',
+  // A hang is to be found, a slow machine is not: disks that many tests flush at once can take seconds for one.
+  testTimeout: 60_000,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
