@@ -3,7 +3,6 @@
  * spelling of a name is read, so that no two directories have the same name.
  */
 
-// eslint-disable-next-line no-control-regex
 const SHIFTED = /[^\u0020-\u007e]+/g;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -14,7 +13,6 @@ export function encodeMutf7(text: string): string {
 
 /** null unless `text` is exactly what `encodeMutf7` makes of a name. */
 export function decodeMutf7(text: string): string | null {
-  // eslint-disable-next-line no-control-regex
   if (/[^\u0020-\u007e]/.test(text)) return null;
   const decoded = text.replace(/&([^-]*)-/g, (_, run: string) => (run === '' ? '&' : unBase64(run)));
   return !LONE_SURROGATE.test(decoded) && encodeMutf7(decoded) === text ? decoded : null;
