@@ -1,0 +1,126 @@
+/** Mail for both ends, changes to it, and what must hold of both afterwards. */
+import { expect } from '@jest/globals';
+
+import { troubles } from '../rig/dovecot.ts';
+import { ImapClient } from '../rig/imap.ts';
+import { type JudgedAccount, judgeAccount } from '../rig/judge.ts';
+import { type Ends, ours, type Pairing } from './ends.ts';
+
+/** The body's first byte is a dot: it must arrive as it is. */
+const mail = (text: string): Buffer =>
+  Buffer.from(`From: a@example.org\r\nSubject: ${text}\r\n\r\n.\r\n..two ${text}\r\n`);
+
+const withImap = async (ends: Ends, name: string, work: (imap: ImapClient) => Promise<void>): Promise<void> => {
+  await using imap = await ImapClient.login(ends.dovecot.imapPort, name);
+  await work(imap);
+};
+
+/** An account of its own: INBOX and `Both` exist at both ends, each made there; `Only-NAME` here only. */
+const fill = (ends: Ends, name: string): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    await imap.command('APPEND INBOX (\\Seen)', mail(`${name} 1`));
+    await imap.command('APPEND INBOX (Keyword)', mail(`${name} 2`));
+    await imap.command('APPEND INBOX', mail(`${name} 3`));
+    for (const box of ['Both', `Only-${name}`, 'Both/below']) {
+      await imap.command(`CREATE ${box}`);
+      await imap.command(`APPEND ${box} (\\Flagged)`, mail(`${name} in ${box}`));
+    }
+    await imap.command(`SUBSCRIBE Only-${name}`);
+  });
+
+/** What a user does: new mail, flags, an expunge, a copy. */
+export const change = (ends: Ends, name: string, round: number): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    await imap.command('APPEND INBOX (\\Answered)', mail(`${name} round ${round}`));
+    await imap.command('SELECT INBOX');
+    await imap.command(`STORE 1 +FLAGS.SILENT (\\Draft Round${round})`);
+    await imap.command('STORE 2 +FLAGS.SILENT (\\Deleted)');
+    await imap.command('EXPUNGE');
+    await imap.command('COPY 1 Both');
+    await imap.command('UNSELECT');
+  });
+
+/** Changes that a Dovecot can take back when it is a backup's destination: flags, mailboxes, subscriptions. */
+export const changeBack = (ends: Ends, name: string): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    await imap.command('SELECT INBOX');
+    await imap.command('STORE 1 FLAGS.SILENT (\\Deleted Unwanted)');
+    await imap.command('UNSELECT');
+    await imap.command('CREATE Extra');
+    await imap.command('APPEND Extra', mail('extra'));
+  });
+
+/** And to the tree: a new mailbox, subscriptions. */
+export const changeTree = (ends: Ends, name: string): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    await imap.command(`CREATE New-${name}`);
+    await imap.command(`APPEND New-${name}`, mail('new'));
+    await imap.command(`SUBSCRIBE New-${name}`);
+    await imap.command(`UNSUBSCRIBE Only-${name}`);
+  });
+
+export interface User {
+  readonly name: string;
+  /** Dovecot's end, as its IMAP knows it. */
+  readonly theirs: string;
+  readonly ours: string;
+  readonly starting: string;
+  readonly other: string;
+}
+
+let users = 0;
+
+/** A user with different mail at both ends. */
+export const makeUser = async (ends: Ends, { dovecotIs }: Pairing): Promise<User> => {
+  users += 1;
+  const name = `u${users}`;
+  await ends.addUser(name);
+  const [starting, other] = dovecotIs === 'client' ? [name, ours(name)] : [ours(name), name];
+  await fill(ends, name);
+  await fill(ends, ours(name));
+  return { name, theirs: name, ours: ours(name), starting, other };
+};
+
+export const judge = (ends: Ends, name: string): Promise<JudgedAccount> => judgeAccount(ends.dovecot, name);
+
+/** Runs, which must end with 0 without a word. @returns stdout */
+export const runWell = async (ends: Ends, pairing: Pairing, user: User, verb: readonly string[]): Promise<string> => {
+  const { code, stdout, stderr } = await ends.sync(pairing, user.name, verb);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout.toString('utf8');
+};
+
+/** @returns what both ends hold */
+export const expectSame = async (ends: Ends, user: User): Promise<JudgedAccount> => {
+  const theirs = await judge(ends, user.theirs);
+  expect(await judge(ends, user.ours)).toEqual(theirs);
+  return theirs;
+};
+
+const NOTHING = {
+  ...{ saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 },
+  ...{ mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 },
+};
+
+/** The same run once more changes nothing at either end. */
+export const expectNothingToDo = async (
+  ends: Ends,
+  pairing: Pairing,
+  user: User,
+  verb: readonly string[],
+): Promise<void> => {
+  const before = [await judge(ends, user.theirs), await judge(ends, user.ours)];
+  const said = await runWell(ends, pairing, user, verb);
+  if (pairing.dovecotIs === 'server') expect(JSON.parse(said)).toMatchObject({ totals: { local: NOTHING } });
+  expect([await judge(ends, user.theirs), await judge(ends, user.ours)]).toEqual(before);
+};
+
+/** Dovecot may only say of our Maildirs, which it has an index of, that a mailbox has taken another UIDVALIDITY. */
+export const expectQuietLogs = async (ends: Ends): Promise<void> => {
+  const said = troubles(await ends.dovecot.log());
+  expect(said.filter((line) => !/\(our-.*Warning: Maildir .*UIDVALIDITY changed/.test(line))).toEqual([]);
+  expect(ends.server.log()).not.toMatch(/warning|error/i);
+};
+
+export const guidsOf = (account: JudgedAccount): string[] =>
+  Object.entries(account.mailboxes).flatMap(([name, { mails }]) => mails.map(({ guid }) => `${name} ${guid}`));

@@ -1,0 +1,106 @@
+/**
+ * A real Dovecot at one end and our programs at the other, each with an account of the same user. Both accounts lie in
+ * the Dovecot's folder, so that it can be the judge of both.
+ */
+import { chown, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { DOVEADM_PASSWORD, type DovecotVersion } from '../rig/dovecot-config.ts';
+import { type Dovecot, startDovecot } from '../rig/dovecot.ts';
+import { type OurServer, startOurServer } from '../rig/ours.ts';
+import { CLEAN_ENVIRONMENT, type Outcome, run } from '../rig/processes.ts';
+import { TRIXIE } from '../rig/trixie.ts';
+
+export type DovecotIs = 'server' | 'client';
+export type Carrier = 'command' | 'tcp';
+
+export interface Pairing {
+  readonly version: DovecotVersion;
+  readonly dovecotIs: DovecotIs;
+  readonly carrier: Carrier;
+}
+
+/** Both programs of one version of Dovecot, started once for many users. */
+export interface Ends extends AsyncDisposable {
+  readonly dovecot: Dovecot;
+  readonly server: OurServer;
+  /** Makes homes for a user at both ends. */
+  addUser(user: string): Promise<void>;
+  /** Runs `VERB ARGS` from the end that starts it. Ours prints its report as JSON, or with `-s` the state. */
+  sync(pairing: Pairing, user: string, verb: readonly string[]): Promise<Outcome>;
+}
+
+/** The name under which Dovecot shows our account. */
+export const ours = (user: string): string => `our-${user}`;
+
+const checkout = join(import.meta.dirname, '../../..');
+const bin = (name: string): string => join(checkout, 'node_modules/.bin', name);
+
+/** Our programs run as the owner of the mail, but may read any checkout and start a Dovecot as root. */
+const AS_MAIL_USER = (uid: number): string[] => [
+  'setpriv',
+  ...[`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'],
+  ...['--inh-caps=+dac_override,+setuid,+setgid', '--ambient-caps=+dac_override,+setuid,+setgid'],
+];
+const AS_ROOT = ['setpriv', '--reuid=0', '--regid=0', '--clear-groups'];
+
+/** The chroot with our programs and this Node in it, for a doveadm there that starts them. */
+const WITH_OURS = [
+  ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
+  'root=$1; node=$2; checkout=$3; shift 3; mkdir -p "$root$checkout" && : >> "$root/usr/local/bin/node" && ' +
+    'mount -t proc proc "$root/proc" && mount --bind "$node" "$root/usr/local/bin/node" && ' +
+    'mount --bind "$checkout" "$root$checkout" && exec chroot "$root" "$@"',
+  ...['sh', TRIXIE, process.execPath, checkout],
+];
+
+const runWords = ([program = '', ...args]: readonly string[]): Promise<Outcome> =>
+  run(program, args, { env: { ...CLEAN_ENVIRONMENT, HOME: '/nonexistent' } });
+
+export const startEnds = async (version: DovecotVersion): Promise<Ends> => {
+  const dovecot = await startDovecot({ version, users: [] });
+  const homes = join(dovecot.home('x'), '../');
+  const inside = version === '2.3' ? homes : homes.slice(TRIXIE.length);
+  const settings = (folder: string): string[] => [
+    ...['-o', `mail_location=maildir:${folder}our-%u/Maildir`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`],
+  ];
+  const server = await startOurServer(dovecot.mailUid, `maildir:${homes}our-%u/Maildir`);
+  const configuration = `${inside.replace(/home\/$/, '')}dovecot.conf`;
+
+  const fromOurs = ({ carrier }: Pairing, user: string, verb: readonly string[]): Promise<Outcome> => {
+    const destination =
+      carrier === 'tcp'
+        ? [`tcp:127.0.0.1:${dovecot.doveadmPort}`]
+        : [...AS_ROOT, ...dovecot.doveadmCommand(['dsync-server', `-u${user}`])];
+    const [command = '', ...options] = verb;
+    return runWords([
+      ...AS_MAIL_USER(dovecot.mailUid),
+      bin('dsync'),
+      ...settings(homes),
+      ...[command, ...options, '-u', user, ...(options.includes('-s') ? [] : ['--json']), ...destination],
+    ]);
+  };
+  const fromDovecot = ({ carrier }: Pairing, user: string, verb: readonly string[]): Promise<Outcome> => {
+    const [command = '', ...options] = verb;
+    const doveadm = ['doveadm', '-c', configuration, command, ...options, '-u', user];
+    if (carrier === 'tcp') {
+      return dovecot.doveadm([command, ...options, '-u', user, `tcp:127.0.0.1:${server.port}`]);
+    }
+    const words = [...doveadm, bin('dsync-server'), ...settings(inside), '-u', user];
+    return runWords(version === '2.3' ? words : [...WITH_OURS, ...words]);
+  };
+  return {
+    dovecot,
+    server,
+    addUser: async (user) => {
+      for (const name of [user, ours(user)]) {
+        await mkdir(dovecot.home(name), { mode: 0o700 });
+        await chown(dovecot.home(name), dovecot.mailUid, dovecot.mailGid);
+      }
+    },
+    sync: (pairing, user, verb) => (pairing.dovecotIs === 'server' ? fromOurs : fromDovecot)(pairing, user, verb),
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      await dovecot.stop();
+    },
+  };
+};
