@@ -134,7 +134,7 @@ export async function bytesOf(body: Body): Promise<Buffer> {
 /** A mail's bytes; null if it is not there. */
 export async function readBody(mailbox: Mailbox, number: number, label: string): Promise<Buffer | null> {
   await using content = await mailbox.read(uid(number), mailGuid(label));
-  return content === null ? null : bytesOf(content.body);
+  return content === null ? null : await bytesOf(content.body);
 }
 
 /** The digest computed from nothing but what the mailbox shows. */

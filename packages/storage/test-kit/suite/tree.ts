@@ -124,11 +124,11 @@ export function treeSuite(factory: StoreFactory): void {
     await store.rename(['a'], ['x', 'y'], 1234);
     const after = await stage.store();
     const mailboxes = (await after.readTree()).nodes.filter((node) => node.mailbox !== undefined);
-    expect(mailboxes.map(({ path, mailbox }) => [path.join('/'), mailbox?.guid]).toSorted()).toEqual([
-      ['INBOX', INBOX_GUID],
-      ['ab', box(9)],
-      ['x/y', box(7)],
-      ['x/y/b', box(8)],
+    expect(mailboxes.map(({ path, mailbox }) => `${path.join('/')} ${mailbox?.guid}`).toSorted()).toEqual([
+      `INBOX ${INBOX_GUID}`,
+      `ab ${box(9)}`,
+      `x/y ${box(7)}`,
+      `x/y/b ${box(8)}`,
     ]);
     expect(await nodeAt(after, ['x', 'y'])).toMatchObject({ renamedAt: 1234 });
     expect((await (await mailboxAt(after, ['x', 'y', 'b'])).changes()).mails).toHaveLength(1);

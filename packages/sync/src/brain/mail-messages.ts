@@ -134,6 +134,7 @@ function keywordsOf(
 
 /** An IMAP keyword: an atom (RFC 9051 `flag-keyword`); 8-bit text, which some stores have, is let through. */
 function isKeyword(name: string): boolean {
+  // oxlint-disable-next-line no-control-regex
   return name.length > 0 && name.length <= 255 && !/[\u0000-\u0020\u007f(){%*"\\\]]/.test(name);
 }
 
