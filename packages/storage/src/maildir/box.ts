@@ -7,7 +7,15 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isMailGuid, mailboxGuid, MAX_UID, uid as checkedUid, type MailboxGuid, type MailboxPath, type MailGuid } from '@dsync/protocol';
+import {
+  isMailGuid,
+  mailboxGuid,
+  MAX_UID,
+  uid as checkedUid,
+  type MailboxGuid,
+  type MailboxPath,
+  type MailGuid,
+} from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
@@ -82,12 +90,20 @@ export class Box {
   lockUidlist(): Promise<AsyncDisposable> {
     const { uid, gid } = this.folder.ownership();
     const guards = this.folder.uidlistFile;
-    return takeDotlock(`${guards}.lock`, { host: this.context.host, timeoutMs: LOCK_TIMEOUT_MS, what: this.print, guards, uid, gid });
+    return takeDotlock(`${guards}.lock`, {
+      host: this.context.host,
+      timeoutMs: LOCK_TIMEOUT_MS,
+      what: this.print,
+      guards,
+      uid,
+      gid,
+    });
   }
 
   /** What is remembered, to be asked piece by piece; after `look`. */
   memory(): MailboxMemory {
-    if (this.#isUnwritten && this.head !== null) return { head: this.head, mail: () => undefined, mails: () => [], attributes: () => [] };
+    if (this.#isUnwritten && this.head !== null)
+      return { head: this.head, mail: () => undefined, mails: () => [], attributes: () => [] };
     const memory = memoryOf(this.context.journal, this.guid);
     if (memory === null) throw new StoreError('Temporary', `${this.print} is missing in the journal`);
     return memory;
@@ -146,7 +162,7 @@ export class Box {
       await flush(this.context, [this.folder.uidlistFile, this.folder.places.control]);
       view = this.#read(this.folder.stamp());
     }
-    if (!isComplete(view)) throw new StoreError('Temporary', `${this.print} changes faster than it can be read`);
+    if (!isNumbered(view)) throw new StoreError('Temporary', `${this.print} changes faster than it can be read`);
     return this.#note(view);
   }
 
@@ -154,7 +170,13 @@ export class Box {
   async viewLocked(): Promise<View> {
     const view = this.#view;
     this.#refresh();
-    if (view !== null && this.head !== null && view.stamp.contents === this.folder.stamp().contents && isSettled(view.stamp, nowNs())) return view;
+    if (
+      view !== null &&
+      this.head !== null &&
+      view.stamp.contents === this.folder.stamp().contents &&
+      isSettled(view.stamp, nowNs())
+    )
+      return view;
     await this.lookLocked();
     if (this.#view === null) throw new StoreError('Temporary', `${this.print} cannot be read`);
     return this.#view;
@@ -174,12 +196,18 @@ export class Box {
 
   #know(head: JournalHead): void {
     const { boxes } = this.context;
-    if (this.head !== null && this.head.guid !== head.guid && boxes.get(this.head.guid) === this) boxes.delete(this.head.guid);
+    if (this.head !== null && this.head.guid !== head.guid && boxes.get(this.head.guid) === this)
+      boxes.delete(this.head.guid);
     this.head = head;
     boxes.set(head.guid, this);
   }
 
-  #read(stamp: Stamp): { stamp: Stamp; uidlist: Uidlist | null; letters: KeywordLetters; files: Map<string, FoundMail> } {
+  #read(stamp: Stamp): {
+    stamp: Stamp;
+    uidlist: Uidlist | null;
+    letters: KeywordLetters;
+    files: Map<string, FoundMail>;
+  } {
     // The listing first: records are made before files come to their places, so what is listed has its record.
     const files = this.folder.list();
     return { stamp, files, uidlist: this.folder.readUidlist(), letters: this.folder.readKeywords() };
@@ -209,9 +237,16 @@ export class Box {
     const base = uidlist ?? this.#lostUidlist(files);
     const known = new Set(base.records.map((record) => record.base));
     const unknown = [...files.keys()].filter((name) => !known.has(name)).toSorted(compareArrival);
-    let next = Math.max(base.uidNext, (base.records.at(-1)?.uid ?? 0) + 1, sameIdentity(this.head, base) ? (this.head?.uidNext ?? 1) : 1);
+    let next = Math.max(
+      base.uidNext,
+      (base.records.at(-1)?.uid ?? 0) + 1,
+      sameIdentity(this.head, base) ? (this.head?.uidNext ?? 1) : 1,
+    );
     if (next + unknown.length > MAX_UID + 1) throw new StoreError('Temporary', `${this.print} has no UIDs left`);
-    const records = [...base.records, ...unknown.map((name): UidlistRecord => ({ uid: next++, base: name, guid: null, fields: '' }))];
+    const records = [
+      ...base.records,
+      ...unknown.map((name): UidlistRecord => ({ uid: next++, base: name, guid: null, fields: '' })),
+    ];
     const guid = base.guid ?? mailboxGuid(randomBytes(16).toString('hex'));
     this.folder.replaceUidlist(printUidlist({ ...base, guid, uidNext: next, records }), this.folder.ownership());
   }
@@ -220,13 +255,27 @@ export class Box {
    * A uidlist that was lost, put together from what is remembered; or a first one. Without it Dovecot would give every
    * mail a new UID and the mailbox a new identity.
    */
-  #lostUidlist(files: ReadonlyMap<string, FoundMail>): Pick<Uidlist, 'uidValidity' | 'uidNext' | 'guid' | 'fields' | 'records'> {
+  #lostUidlist(
+    files: ReadonlyMap<string, FoundMail>,
+  ): Pick<Uidlist, 'uidValidity' | 'uidNext' | 'guid' | 'fields' | 'records'> {
     const { journal, layout } = this.context;
     const head = this.head ?? this.#atThisPath();
-    if (head === null) return { uidValidity: nextUidValidity(layout.roots.control, this.context.now()), uidNext: 1, guid: null, fields: '', records: [] };
+    if (head === null)
+      return {
+        uidValidity: nextUidValidity(layout.roots.control, this.context.now()),
+        uidNext: 1,
+        guid: null,
+        fields: '',
+        records: [],
+      };
     const records = journal
       .mails(head.guid)
-      .map((mail): UidlistRecord => ({ uid: mail.uid, base: baseOf(mail), guid: mail.guid === baseOf(mail) ? null : mail.guid, fields: '' }))
+      .map((mail): UidlistRecord => ({
+        uid: mail.uid,
+        base: baseOf(mail),
+        guid: mail.guid === baseOf(mail) ? null : mail.guid,
+        fields: '',
+      }))
       .filter(({ base }) => files.has(base));
     this.context.warn(`${this.print}: dovecot-uidlist was missing, ${records.length} UIDs restored from the journal`);
     return { uidValidity: head.uidValidity, uidNext: head.uidNext, guid: head.guid, fields: '', records };
@@ -241,7 +290,10 @@ export class Box {
     const former = head === null && !this.#isNew ? this.#formerIdentity(view) : null;
     head ??= former;
     const mails = head === null ? [] : journal.mails(head.guid);
-    const { files, settled } = await this.#confirmExpunges(view, mails);
+    const { files, settled: listed } = await this.#confirmExpunges(view, mails);
+    // What came after others were numbered is left to the next look.
+    const complete = isComplete({ ...view, files });
+    const settled = listed && complete;
     const shown = head !== null && head.uidValidity === view.uidlist.uidValidity ? head.firstRecentUid : 1;
     const firstRecentUid = Math.max(shown, firstRecent(view, files));
     const observed = observedMails(view, files);
@@ -253,12 +305,14 @@ export class Box {
       firstRecentUid,
       mails: observed,
       // A known fingerprint holds, however young: it was sealed (seal.ts).
-      fingerprint: settled && (view.stamp.text === head?.fingerprint || isSettled(view.stamp, nowNs())) ? view.stamp.text : '',
+      fingerprint:
+        settled && (view.stamp.text === head?.fingerprint || isSettled(view.stamp, nowNs())) ? view.stamp.text : '',
     });
     this.#isUnwritten = head === null && observed.length === 0;
-    if (!this.#isUnwritten && (changed || former !== null)) await this.#write({ ...step, ...(former === null ? {} : { formerGuid: former.guid, reset: true }) });
+    if (!this.#isUnwritten && (changed || former !== null))
+      await this.#write({ ...step, ...(former === null ? {} : { formerGuid: former.guid, reset: true }) });
     this.#know(step.head);
-    this.#view = { ...view, files };
+    this.#view = { ...view, files: complete ? files : numberedOnly(view, files) };
     return step.head;
   }
 
@@ -318,7 +372,10 @@ export class Box {
    * A listing can miss a mail that is being renamed. It counts as gone if two listings miss it between which the
    * directories did not change; one that cannot be settled stays as it was.
    */
-  async #confirmExpunges(view: View, remembered: readonly JournalMail[]): Promise<{ files: ReadonlyMap<string, FoundMail>; settled: boolean }> {
+  async #confirmExpunges(
+    view: View,
+    remembered: readonly JournalMail[],
+  ): Promise<{ files: ReadonlyMap<string, FoundMail>; settled: boolean }> {
     let files: ReadonlyMap<string, FoundMail> = view.files;
     let before = view.stamp;
     let missing = remembered.filter((mail) => !files.has(baseOf(mail)));
@@ -329,7 +386,8 @@ export class Box {
       const after = this.folder.stamp();
       const still = remembered.filter((mail) => !files.has(baseOf(mail)));
       const same = after.contents === before.contents && isSettled(before, nowNs());
-      if (same && still.every((mail) => missing.includes(mail))) return { files, settled: before.contents === view.stamp.contents };
+      if (same && still.every((mail) => missing.includes(mail)))
+        return { files, settled: before.contents === view.stamp.contents };
       missing = still;
     }
     if (missing.length === 0) return { files, settled: files === view.files };
@@ -363,7 +421,8 @@ export function guidOf(record: UidlistRecord): MailGuid {
   const text = record.guid ?? record.base;
   if (isMailGuid(text)) return text;
   const repaired = encodeURIComponent(text).slice(0, 1000);
-  if (!isMailGuid(repaired)) throw new StoreError('Corrupt', `no GUID can be made of the file name ${JSON.stringify(text.slice(0, 80))}`);
+  if (!isMailGuid(repaired))
+    throw new StoreError('Corrupt', `no GUID can be made of the file name ${JSON.stringify(text.slice(0, 80))}`);
   return repaired;
 }
 
@@ -371,9 +430,27 @@ export function samePath(a: MailboxPath, b: MailboxPath): boolean {
   return a.length === b.length && a.every((part, i) => part === b[i]);
 }
 
-function isComplete(view: { stamp: Stamp; uidlist: Uidlist | null; letters: KeywordLetters; files: ReadonlyMap<string, FoundMail> }): view is View {
+interface RawView {
+  readonly stamp: Stamp;
+  readonly uidlist: Uidlist | null;
+  readonly letters: KeywordLetters;
+  readonly files: ReadonlyMap<string, FoundMail>;
+}
+
+/** Whether the mailbox has an identity. */
+function isNumbered(view: RawView): view is View {
+  return view.uidlist !== null && view.uidlist.guid !== null && view.uidlist.version === 3;
+}
+
+function numberedOnly({ uidlist }: View, files: ReadonlyMap<string, FoundMail>): ReadonlyMap<string, FoundMail> {
+  const bases = new Set(uidlist.records.map(({ base }) => base));
+  return new Map([...files].filter(([base]) => bases.has(base)));
+}
+
+/** Whether also every mail has a UID. */
+function isComplete(view: RawView): view is View {
   const { uidlist, files } = view;
-  if (uidlist === null || uidlist.guid === null || uidlist.version !== 3) return false;
+  if (uidlist === null || !isNumbered(view)) return false;
   const bases = new Set(uidlist.records.map(({ base }) => base));
   for (const base of files.keys()) if (!bases.has(base)) return false;
   return true;

@@ -15,7 +15,8 @@ export class ChangeLog {
   constructor(indexRoot: string) {
     const records: MailboxLogRecord[] = [];
     // A log that cannot be read tells nothing; nothing rests on it but times.
-    for (const name of [`${FILE}.2`, FILE]) attempt(() => records.push(...parseMailboxLog(fs.readFileSync(join(indexRoot, name)))));
+    for (const name of [`${FILE}.2`, FILE])
+      attempt(() => records.push(...parseMailboxLog(fs.readFileSync(join(indexRoot, name)))));
     this.#records = records;
     for (const { kind, id, time } of records) this.#times.set(`${kind} ${id}`, time);
   }

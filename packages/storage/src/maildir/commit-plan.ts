@@ -14,20 +14,21 @@ import { addKeywords, keywordsOf, lettersFor, type KeywordLetters } from './keyw
 import type { UidlistRecord } from './uidlist.ts';
 import { placeOf, type FlagChange, type Placed, type Work } from './work.ts';
 
-/** A new mail: `temporary` is there (a save) or is to be linked from `source` (a copy). */
+/** A new mail: it is in tmp/ (a save), is to be linked there from `source` (a copy), or lies where it is to stay. */
 export interface PlannedMail {
   readonly how: 'save' | 'copy' | 'keep';
   readonly mail: Placed;
   readonly uid: Uid;
   readonly keywords: readonly string[];
-  readonly record: UidlistRecord;
+  readonly base: string;
+  /** `cur/…` or `new/…`. */
   readonly at: string;
-  /** `tmp/…`; empty for a mail that is kept where it is. */
-  readonly temporary: string;
+  /** Whether it has to come through tmp/ (`workshop.name(at)`). */
+  readonly arrives: boolean;
   /** For copies and kept mails, `cur/…` or `new/…`. */
   readonly source: string | null;
-  /** For a save whose file has to change its name in tmp/ first. */
-  readonly renameFrom: string | null;
+  /** For a save whose file in tmp/ was named for this place. */
+  readonly namedFor: string | null;
 }
 
 /** A mail whose file gets another name. */
@@ -62,25 +63,43 @@ export function planCommit(work: Work, view: View, memory: MailboxMemory, clock:
   const { head } = memory;
   const uids = work.rebuild === null ? settle(work, memory) : NOTHING_SETTLED;
   const final = (uid: number): Uid => checkedUid(uids.wanted.get(uid) ?? uid);
-  const wanted = [...work.saved, ...work.copied].flatMap(({ mail }) => mail.keywords);
-  const letters = addKeywords(view.letters, [...wanted, ...[...work.flagged.values()].flatMap(({ keywords }) => keywords)]);
+  const wanted = new Set([...work.saved, ...work.copied].flatMap(({ mail }) => mail.keywords));
+  const letters = addKeywords(view.letters, [
+    ...wanted,
+    ...[...work.flagged.values()].flatMap(({ keywords }) => keywords),
+  ]);
   const firstRecentUid = Math.max(work.rebuild === null ? head.firstRecentUid : 1, work.numbers.firstRecentUid ?? 0);
 
-  const expunged = [...work.expunged.keys()].flatMap((uid) => memory.mail(uid) ?? []).filter((mail) => work.expunged.get(mail.uid) === mail.guid);
+  const expunged = [...work.expunged.keys()]
+    .flatMap((uid) => memory.mail(uid) ?? [])
+    .filter((mail) => work.expunged.get(mail.uid) === mail.guid);
   const gone = new Set<number>(expunged.map(({ uid }) => uid));
   const lives = (uid: number): boolean => !gone.has(uid) && memory.mail(uid) !== undefined;
   const mails = planMails(work, view, letters, final, firstRecentUid, clock);
-  const flagged = [...work.flagged].filter(([uid]) => lives(uid)).map(([uid, change]) => planFlags(uid, change, memory, letters));
+  const flagged = [...work.flagged]
+    .filter(([uid]) => lives(uid))
+    .map(([uid, change]) => planFlags(uid, change, memory, letters));
   const renumbered = [
     ...[...work.renumbered].filter(([from]) => lives(from)).map(([from, to]) => ({ from, to: final(to) })),
-    ...[...uids.racing].filter(([from]) => !gone.has(from)).map(([from, to]) => ({ from: checkedUid(from), to: checkedUid(to) })),
+    ...[...uids.racing]
+      .filter(([from]) => !gone.has(from))
+      .map(([from, to]) => ({ from: checkedUid(from), to: checkedUid(to) })),
   ];
   const renames = [
     ...flagged.flatMap(({ uid, name }) => renameOf(uid, memory, name)),
-    ...(firstRecentUid > head.firstRecentUid && work.rebuild === null ? shownMails(memory, firstRecentUid, new Set([...gone, ...flagged.map(({ uid }) => uid)])) : []),
+    ...(firstRecentUid > head.firstRecentUid && work.rebuild === null
+      ? shownMails(memory, firstRecentUid, new Set([...gone, ...flagged.map(({ uid }) => uid)]))
+      : []),
   ];
-  const highest = [...mails.map(({ uid }) => uid), ...renumbered.map(({ to }) => to)].reduce((max, uid) => Math.max(max, uid), 0);
-  const uidNext = Math.max(highest + 1, work.numbers.uidNext ?? 1, work.rebuild === null ? Math.max(head.uidNext, uidNextOf(view.uidlist)) : 1);
+  const highest = [...mails.map(({ uid }) => uid), ...renumbered.map(({ to }) => to)].reduce(
+    (max, uid) => Math.max(max, uid),
+    0,
+  );
+  const uidNext = Math.max(
+    highest + 1,
+    work.numbers.uidNext ?? 1,
+    work.rebuild === null ? Math.max(head.uidNext, uidNextOf(view.uidlist)) : 1,
+  );
   return { mails, flagged, renumbered, expunged, renames, letters, uids, uidNext, firstRecentUid };
 }
 
@@ -88,7 +107,11 @@ const NOTHING_SETTLED: SettledUids = { wanted: new Map(), racing: new Map(), uid
 
 function settle(work: Work, memory: MailboxMemory): SettledUids {
   const { uidNext } = memory.head;
-  const wanted = [...work.saved.map(({ mail }) => mail.uid), ...work.copied.map(({ mail }) => mail.uid), ...work.renumbered.values()];
+  const wanted = [
+    ...work.saved.map(({ mail }) => mail.uid),
+    ...work.copied.map(({ mail }) => mail.uid),
+    ...work.renumbered.values(),
+  ];
   if (wanted.every((uid) => uid >= uidNext)) return NOTHING_SETTLED;
   const from = wanted.reduce((min, uid) => Math.min(min, uid), work.uidNextAtBegin);
   const present: number[] = [];
@@ -96,7 +119,14 @@ function settle(work: Work, memory: MailboxMemory): SettledUids {
   return settleUids(wanted, work.uidNextAtBegin, uidNext, present);
 }
 
-function planMails(work: Work, view: View, letters: KeywordLetters, final: (uid: number) => Uid, firstRecentUid: number, clock: BaseClock): PlannedMail[] {
+function planMails(
+  work: Work,
+  view: View,
+  letters: KeywordLetters,
+  final: (uid: number) => Uid,
+  firstRecentUid: number,
+  clock: BaseClock,
+): PlannedMail[] {
   // A base name stands for one mail, also for one that is gone already: clients may remember its UID by it.
   const taken = new Set(view.uidlist.records.map(({ base }) => base));
   for (const base of view.files.keys()) taken.add(base);
@@ -111,9 +141,9 @@ function planMails(work: Work, view: View, letters: KeywordLetters, final: (uid:
   const saves = work.saved.map((saved): PlannedMail => {
     const base = free(saved.base, () => makeBase(clock, sizeIn(saved.base, 'S') ?? 0, sizeIn(saved.base, 'W') ?? 0));
     const planned = place(saved.mail, base, letters, final(saved.mail.uid), firstRecentUid);
-    const temporary = work.workshop.name(planned.at);
-    const renameFrom = temporary === saved.temporary ? null : saved.temporary;
-    return { how: 'save', ...planned, temporary, source: null, renameFrom };
+    // The same text, and not a second copy of it: there may be tens of thousands.
+    const at = planned.at === saved.at ? saved.at : planned.at;
+    return { how: 'save', ...planned, at, arrives: true, source: null, namedFor: saved.at };
   });
   const copies = work.copied.flatMap(({ how, mail, source }): PlannedMail[] => {
     const file = view.files.get(baseOf(source));
@@ -125,11 +155,11 @@ function planMails(work: Work, view: View, letters: KeywordLetters, final: (uid:
       const planned = place(mail, file.base, letters, uid, firstRecentUid);
       const { text } = lettersFor(letters, mail.keywords);
       const at = planned.at.startsWith('new/') ? planned.at : `cur/${printFileName(file.base, mail.flags, text, file)}`;
-      return [{ how, ...planned, at, temporary: '', source: file.at, renameFrom: null }];
+      return [{ how, ...planned, at, arrives: false, source: file.at, namedFor: null }];
     }
     const another = (): string => baseOfCopy(file.base, clock);
     const planned = place(mail, free(another(), another), letters, uid, firstRecentUid);
-    return [{ how, ...planned, temporary: work.workshop.name(planned.at), source: file.at, renameFrom: null }];
+    return [{ how, ...planned, arrives: true, source: file.at, namedFor: null }];
   });
   return [...saves, ...copies].toSorted((a, b) => a.uid - b.uid);
 }
@@ -147,14 +177,18 @@ function place(
   letters: KeywordLetters,
   uid: Uid,
   firstRecentUid: number,
-): Pick<PlannedMail, 'mail' | 'uid' | 'keywords' | 'record' | 'at'> {
+): Pick<PlannedMail, 'mail' | 'uid' | 'keywords' | 'base' | 'at'> {
   const { text } = lettersFor(letters, mail.keywords);
-  const fields: string[] = [];
-  if (mail.pop3Uidl !== undefined && !/[\s:]/.test(mail.pop3Uidl)) fields.push(`P${mail.pop3Uidl === base ? '' : mail.pop3Uidl}`);
-  if (mail.pop3Order !== undefined) fields.push(`O${mail.pop3Order}`);
-  const record: UidlistRecord = { uid, base, guid: mail.guid === base ? null : mail.guid, fields: fields.join(' ') };
   const at = placeOf(base, { uid, flags: mail.flags }, text, firstRecentUid);
-  return { mail, uid, keywords: keywordsOf(letters, text), record, at };
+  return { mail, uid, keywords: keywordsOf(letters, text), base, at };
+}
+
+export function recordOf({ mail, uid, base }: PlannedMail): UidlistRecord {
+  const fields: string[] = [];
+  if (mail.pop3Uidl !== undefined && !/[\s:]/.test(mail.pop3Uidl))
+    fields.push(`P${mail.pop3Uidl === base ? '' : mail.pop3Uidl}`);
+  if (mail.pop3Order !== undefined) fields.push(`O${mail.pop3Order}`);
+  return { uid, base, guid: mail.guid === base ? null : mail.guid, fields: fields.join(' ') };
 }
 
 function planFlags(uid: Uid, change: FlagChange, memory: MailboxMemory, letters: KeywordLetters): PlannedFlags {

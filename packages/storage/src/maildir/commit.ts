@@ -18,10 +18,11 @@ import { StoreError } from '../errors.ts';
 import { applySync, type MailboxMemory, type SyncChanges } from '../journal/apply-sync.ts';
 import type { CommitResult } from '../mail-store.ts';
 import { uidNextOf, type Box, type View } from './box.ts';
-import { planCommit, type CommitPlan, type PlannedMail } from './commit-plan.ts';
+import { planCommit, recordOf, type CommitPlan, type PlannedMail } from './commit-plan.ts';
 import { flush } from './context.ts';
 import { isErrno } from './dotlock.ts';
 import { parseFileName } from './file-name.ts';
+import { NOT_MANY, type Many } from './flusher.ts';
 import { attempt, type Folder, type Ownership } from './folder.ts';
 import { sealedFingerprint } from './seal.ts';
 import { noteUidValidity } from './uidvalidity.ts';
@@ -39,7 +40,7 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
   if (isNothing(work)) return { ...NOTHING, modseqBefore: (await box.look()).highestModseq };
   const { context, folder } = box;
   const early = work.bytes > FLUSH_EARLY_BYTES || work.saved.length > FLUSH_EARLY_MAILS;
-  if (early) await flush(context, bodies(box, work));
+  if (early) await flush(context, [], bodies(box, work));
   context.checkpoint('bodies');
   await using _lock = await box.lockUidlist();
   const view = await box.viewLocked();
@@ -56,7 +57,8 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
     throw StoreError.from(cause, `cannot write to ${box.print}`);
   }
   context.checkpoint('files');
-  if (work.rebuild !== null || plan.renumbered.length > 0) attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
+  if (work.rebuild !== null || plan.renumbered.length > 0)
+    attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
   const fingerprint = carried.asPlanned ? sealedFingerprint(folder, carried.bases) : '';
   await flush(context, [folder.path('cur'), folder.path('new'), folder.places.control, folder.uidlistFile]);
   context.checkpoint('durable');
@@ -71,46 +73,66 @@ const NOTHING = { uidsChanged: false, saved: 0, copied: 0, flagged: 0, expunged:
 
 function isNothing(work: Work): boolean {
   const { saved, copied, renumbered, flagged, expunged, attributes, rebuild, numbers } = work;
-  const some = saved.length + copied.length + renumbered.size + flagged.size + expunged.size + attributes.length + Object.keys(numbers).length;
+  const some =
+    saved.length +
+    copied.length +
+    renumbered.size +
+    flagged.size +
+    expunged.size +
+    attributes.length +
+    Object.keys(numbers).length;
   return some === 0 && rebuild === null;
 }
 
-function bodies(box: Box, work: Work): string[] {
-  return work.saved.map(({ temporary }) => box.folder.path(temporary));
+function bodies({ folder }: Box, { saved, workshop }: Work): Many {
+  return { count: saved.length, paths: () => saved.map(({ at }) => folder.path(workshop.name(at))) };
 }
 
 /** Everything up to the point where the records are durable. */
-async function prepare(box: Box, work: Work, plan: CommitPlan, view: View, early: boolean, undo: (() => void)[]): Promise<void> {
+async function prepare(
+  box: Box,
+  work: Work,
+  plan: CommitPlan,
+  view: View,
+  early: boolean,
+  undo: (() => void)[],
+): Promise<void> {
   const { context, folder } = box;
   const owner = folder.ownership();
-  for (const mail of plan.mails) bring(box, mail, undo);
-  const sources = plan.mails.flatMap(({ temporary }) => (temporary === '' ? [] : [folder.path(temporary)]));
-  const durable = early ? [] : sources;
+  const arriving = plan.mails.filter(({ arrives }) => arrives);
+  const temporary = ({ at }: PlannedMail): string => folder.path(work.workshop.name(at));
+  undo.push(() => {
+    for (const mail of arriving) fs.rmSync(temporary(mail), { force: true });
+  });
+  for (const mail of arriving) bring(box, work, mail);
+  const sources: Many = { count: arriving.length, paths: () => arriving.map(temporary) };
+  const many = early ? NOT_MANY : sources;
+  const durable: string[] = [];
   if (plan.letters !== view.letters) {
     folder.replaceKeywords(plan.letters, owner);
     durable.push(folder.keywordsFile);
   }
   const { guid, uidValidity } = work.numbers;
-  if (uidValidity !== undefined || work.rebuild !== null) noteUidValidity(context.layout.roots.control, uidValidity ?? work.rebuild?.uidValidity ?? 0);
+  if (uidValidity !== undefined || work.rebuild !== null)
+    noteUidValidity(context.layout.roots.control, uidValidity ?? work.rebuild?.uidValidity ?? 0);
   if (!changesUidlist(work, plan, view)) {
-    await flush(context, durable);
+    await flush(context, durable, many);
     return;
   }
   const rewrite = work.rebuild !== null || guid !== undefined || uidValidity !== undefined || mustRewrite(plan, view);
-  if (rewrite) await rewriteUidlist(box, work, plan, view, owner, durable, undo);
+  if (rewrite) await rewriteUidlist(box, work, plan, view, owner, durable, many, undo);
   else {
-    await flush(context, durable);
-    folder.appendUidlist(printRecords(plan.mails.map(({ record }) => record)));
+    await flush(context, durable, many);
+    folder.appendUidlist(printRecords(plan.mails.map(recordOf)));
     await flush(context, [folder.uidlistFile]);
   }
 }
 
 /** Gives a mail in tmp/ the name that it needs now; links a copy there. */
-function bring(box: Box, mail: PlannedMail, undo: (() => void)[]): void {
-  const { folder } = box;
-  if (mail.temporary === '') return;
-  const path = folder.path(mail.temporary);
-  if (mail.renameFrom !== null) fs.renameSync(folder.path(mail.renameFrom), path);
+function bring({ folder }: Box, { workshop }: Work, mail: PlannedMail): void {
+  const path = folder.path(workshop.name(mail.at));
+  if (mail.namedFor !== null && mail.namedFor !== mail.at)
+    fs.renameSync(folder.path(workshop.name(mail.namedFor)), path);
   if (mail.how !== 'save' && mail.source !== null) {
     const from = folder.path(mail.source);
     try {
@@ -122,7 +144,6 @@ function bring(box: Box, mail: PlannedMail, undo: (() => void)[]): void {
       fs.utimesSync(path, atime, mtime);
     }
   }
-  undo.push(() => fs.rmSync(path, { force: true }));
 }
 
 function changesUidlist(work: Work, plan: CommitPlan, view: View): boolean {
@@ -140,12 +161,24 @@ function mustRewrite(plan: CommitPlan, { uidlist, files }: View): boolean {
   return length <= SHORT_UIDLIST || plan.mails.length * 4 > length || files.size < length * 0.75;
 }
 
-async function rewriteUidlist(box: Box, work: Work, plan: CommitPlan, view: View, owner: Ownership, durable: string[], undo: (() => void)[]): Promise<void> {
+async function rewriteUidlist(
+  box: Box,
+  work: Work,
+  plan: CommitPlan,
+  view: View,
+  owner: Ownership,
+  durable: string[],
+  many: Many,
+  undo: (() => void)[],
+): Promise<void> {
   const { context, folder } = box;
   const moved = new Map(plan.renumbered.map(({ from, to }): [number, number] => [from, to]));
   // Records of mails that are only about to be removed stay: without them, a stop now would make the mails new ones.
   const kept = work.rebuild === null ? view.uidlist.records.filter(({ base }) => view.files.has(base)) : [];
-  const records = [...kept.map((record) => ({ ...record, uid: moved.get(record.uid) ?? record.uid })), ...plan.mails.map(({ record }) => record)];
+  const records = [
+    ...kept.map((record) => ({ ...record, uid: moved.get(record.uid) ?? record.uid })),
+    ...plan.mails.map(recordOf),
+  ];
   const next = `${folder.uidlistFile}.tmp`;
   const { fields } = view.uidlist;
   const text = printUidlist({
@@ -157,7 +190,7 @@ async function rewriteUidlist(box: Box, work: Work, plan: CommitPlan, view: View
   });
   folder.prepareUidlist(text, owner);
   try {
-    await flush(context, [...durable, next]);
+    await flush(context, [...durable, next], many);
     if (work.rebuild !== null) dropIndexes(box);
     // Of added mails it does no harm if their records stay without them; the others would lose theirs.
     if (work.rebuild !== null || plan.renumbered.length > 0) keepFormer(folder, undo);
@@ -199,10 +232,15 @@ function carryOut(box: Box, work: Work, plan: CommitPlan, view: View, undo: (() 
     fs.renameSync(folder.path(from), folder.path(to));
     undo.push(() => fs.renameSync(folder.path(to), folder.path(from)));
   };
-  for (const { temporary, at, source, record } of plan.mails) {
-    if (temporary !== '') move(temporary, at);
+  let placed = 0;
+  undo.push(() => {
+    for (const { arrives, at } of plan.mails.slice(0, placed)) if (arrives) fs.rmSync(folder.path(at), { force: true });
+  });
+  for (const { arrives, at, source, base } of plan.mails) {
+    if (arrives) fs.renameSync(folder.path(work.workshop.name(at)), folder.path(at));
     else if (source !== null && source !== at && !tryMove(move, source, at)) asPlanned = false;
-    bases.add(record.base);
+    placed++;
+    bases.add(base);
     context.checkpoint('mail');
   }
   for (const { uid, from, to } of plan.renames) {
@@ -249,12 +287,19 @@ function remove(box: Box, name: string): void {
 }
 
 function leftOver(plan: CommitPlan, view: View): string[] {
-  const stays = new Set(plan.mails.map(({ record }) => record.base));
+  const stays = new Set(plan.mails.map(({ base }) => base));
   return [...view.files.values()].filter(({ base }) => !stays.has(base)).map(({ at }) => at);
 }
 
 function changesOf(work: Work, plan: CommitPlan, { skipped }: Carried): Omit<SyncChanges, 'fingerprint'> {
-  const saved = plan.mails.map(({ uid, mail, keywords, at }) => ({ uid, guid: mail.guid, flags: mail.flags, keywords, modseq: mail.modseq, name: at }));
+  const saved = plan.mails.map(({ uid, mail, keywords, at }) => ({
+    uid,
+    guid: mail.guid,
+    flags: mail.flags,
+    keywords,
+    modseq: mail.modseq,
+    name: at,
+  }));
   const numbers = { ...work.rebuild, ...work.numbers, uidNext: plan.uidNext };
   if (work.rebuild !== null) return { rebuilt: true, saved, attributes: work.attributes, numbers };
   return {

@@ -56,7 +56,7 @@ export function virtualSizeOf(path: string, base: string, fields: string): numbe
 }
 
 async function* chunks(fd: number, path: string): AsyncGenerator<Uint8Array> {
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const buffer = Buffer.allocUnsafe(CHUNK);
     let n: number;
     try {

@@ -6,7 +6,7 @@ import type { MailboxGuid } from '@dsync/protocol';
 import type { Journal, JournalHead } from '../journal/journal.ts';
 import type { Box } from './box.ts';
 import type { BaseClock } from './file-name.ts';
-import { flusher } from './flusher.ts';
+import { flusher, NOT_MANY, type Many } from './flusher.ts';
 import type { Layout } from './layout.ts';
 
 export interface Context {
@@ -30,12 +30,12 @@ export interface Context {
   readonly boxes: Map<MailboxGuid, Box>;
 }
 
-/** Makes `paths`, and whatever was made before without a flush, durable. @throws {StoreError} */
-export async function flush(context: Context, paths: readonly string[]): Promise<void> {
+/** Makes `paths`, `many`, and whatever was made before without a flush, durable. @throws {StoreError} */
+export async function flush(context: Context, paths: readonly string[], many: Many = NOT_MANY): Promise<void> {
   if (!context.fsync) return;
   const pending = [...context.unflushed];
   // What somebody has removed since need not survive.
-  await flusher.flush([...paths, ...pending.filter((path) => fs.existsSync(path))], context.anchors);
+  await flusher.flush([...paths, ...pending.filter((path) => fs.existsSync(path))], many, context.anchors);
   for (const path of pending) context.unflushed.delete(path);
 }
 

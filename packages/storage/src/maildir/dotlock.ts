@@ -38,7 +38,11 @@ export async function takeDotlock(path: string, options: DotlockOptions): Promis
       seen = look(path, options, seen);
       if (seen !== null && isStale(seen, options)) breakLock(path, seen);
     }
-    if (performance.now() >= deadline) throw new StoreError('Locked', `couldn't lock ${options.what} within ${Math.ceil(options.timeoutMs / 1000)} seconds: ${path} is held${seen?.owner === undefined ? '' : ` by process ${seen.owner}`}`);
+    if (performance.now() >= deadline)
+      throw new StoreError(
+        'Locked',
+        `couldn't lock ${options.what} within ${Math.ceil(options.timeoutMs / 1000)} seconds: ${path} is held${seen?.owner === undefined ? '' : ` by process ${seen.owner}`}`,
+      );
     await sleep(wait);
   }
 }
@@ -87,7 +91,13 @@ function look(path: string, { guards }: DotlockOptions, before: Seen | null): Se
     if (before?.stamp === stamp) return before;
     const text = fs.readFileSync(path, 'latin1').slice(0, 300);
     const match = /^(\d{1,10}):(.*)$/s.exec(text);
-    return { stamp, since: performance.now(), pid: match === null ? null : Number(match[1]), host: match?.[2] ?? '', owner: match === null ? undefined : text };
+    return {
+      stamp,
+      since: performance.now(),
+      pid: match === null ? null : Number(match[1]),
+      host: match?.[2] ?? '',
+      owner: match === null ? undefined : text,
+    };
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) return null;
     throw StoreError.from(cause, `cannot read the lock ${path}`);

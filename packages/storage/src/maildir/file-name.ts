@@ -53,7 +53,12 @@ function parseInfo(base: string, info: string): FileName {
 }
 
 /** The whole name, always with an info part. `kept` is what the present name has besides. */
-export function printFileName(base: string, flags: number, keywordLetters: string, kept?: { readonly otherLetters: string; readonly more: string }): string {
+export function printFileName(
+  base: string,
+  flags: number,
+  keywordLetters: string,
+  kept?: { readonly otherLetters: string; readonly more: string },
+): string {
   let letters = kept?.otherLetters ?? '';
   for (const [letter, bit] of LETTERS) if ((flags & bit) !== 0) letters += letter;
   if (letters.length > 1) letters = [...letters].toSorted().join('');
@@ -71,7 +76,12 @@ const VIRTUAL = /,W=(\d{1,15})(?=,|$)/;
 
 /** Whether a mail's GUID can be its base name, so that Dovecot needs no further field (storage-formats.md 2.7). */
 export function canBeBase(guid: string, physicalSize: number, virtualSize: number): boolean {
-  return guid.length <= MAX_BASE && USABLE.test(guid) && sizeIn(guid, 'S') === physicalSize && sizeIn(guid, 'W') === virtualSize;
+  return (
+    guid.length <= MAX_BASE &&
+    USABLE.test(guid) &&
+    sizeIn(guid, 'S') === physicalSize &&
+    sizeIn(guid, 'W') === virtualSize
+  );
 }
 
 /** Room for the info part and for what names in tmp/ carry besides, below the 255 bytes that file systems allow. */
@@ -93,7 +103,12 @@ export class BaseClock {
   /** @param now Unix seconds, with fraction */
   constructor(host: string, now: () => number) {
     // The two characters that a name cannot hold are written as other Maildir writers do.
-    this.host = host.replaceAll('/', '\\057').replaceAll(':', '\\072').replace(/[^\u0021-\u007e]|,/g, '_').slice(0, 40) || 'localhost';
+    this.host =
+      host
+        .replaceAll('/', '\\057')
+        .replaceAll(':', '\\072')
+        .replace(/[^\u0021-\u007e]|,/g, '_')
+        .slice(0, 40) || 'localhost';
     this.#now = now;
   }
 

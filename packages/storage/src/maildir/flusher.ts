@@ -14,8 +14,17 @@ const FEW = 12;
 /** Node's thread pool has four threads; more in flight would only keep others waiting. */
 const AT_ONCE = 4;
 
+/** Files of which there may be too many to name each. */
+export interface Many {
+  readonly count: number;
+  readonly paths: () => readonly string[];
+}
+
+export const NOT_MANY: Many = { count: 0, paths: () => [] };
+
 interface Request {
   readonly paths: readonly string[];
+  readonly many: Many;
   readonly anchors: readonly string[];
   readonly done: (error: StoreError | null) => void;
 }
@@ -27,13 +36,14 @@ class Flusher {
 
   /**
    * @param paths files and directories that must be durable
+   * @param many more of them
    * @param anchors one directory on every file system that they lie on
    * @throws {StoreError} `DiskFull`, `Temporary`
    */
-  flush(paths: readonly string[], anchors: readonly string[]): Promise<void> {
-    if (paths.length === 0) return Promise.resolve();
+  flush(paths: readonly string[], many: Many, anchors: readonly string[]): Promise<void> {
+    if (paths.length + many.count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ paths, anchors, done: (error) => (error === null ? resolve() : reject(error)) });
+      this.#waiting.push({ paths, many, anchors, done: (error) => (error === null ? resolve() : reject(error)) });
       if (this.#running) return;
       this.#running = true;
       // Whoever else is ready in this turn of the loop comes along.
@@ -55,13 +65,14 @@ class Flusher {
   }
 
   async #serve(batch: readonly Request[]): Promise<void> {
-    const paths = [...new Set(batch.flatMap((request) => request.paths))];
-    if (paths.length > FEW && this.#hasSyncfs) {
+    const few = new Set(batch.flatMap((request) => request.paths));
+    const count = batch.reduce((sum, { many }) => sum + many.count, few.size);
+    if (count > FEW && this.#hasSyncfs) {
       const anchors = [...new Set(batch.flatMap((request) => request.anchors))];
       if (await syncfs(anchors)) return;
       this.#hasSyncfs = false;
     }
-    await syncEach(paths);
+    await syncEach([...few, ...batch.flatMap(({ many }) => many.paths())]);
   }
 }
 

@@ -269,7 +269,7 @@ export function readText(file: string, atMost?: number): string | null {
 
 /** A write may take less than it was given, when the disk gets full just there. */
 export function writeAll(fd: number, bytes: Uint8Array, position: number | null): void {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     done += fs.writeSync(fd, bytes, done, bytes.length - done, position === null ? null : position + done);
   }
 }

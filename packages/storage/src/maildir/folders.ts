@@ -17,7 +17,11 @@ import { printUidlist } from './uidlist.ts';
  * An empty mailbox. Nothing is flushed: whoever writes to it first does that, and until then losing it loses nothing.
  * @throws {StoreError} `AlreadyExists`, …; then nothing of it is left
  */
-export function makeFolder(context: Context, path: MailboxPath, as: { readonly guid: MailboxGuid; readonly uidValidity: number }): void {
+export function makeFolder(
+  context: Context,
+  path: MailboxPath,
+  as: { readonly guid: MailboxGuid; readonly uidValidity: number },
+): void {
   const { layout } = context;
   const places = layout.places(path);
   if (hasCur(places.mail)) throw new StoreError('AlreadyExists', `mailbox ${layout.print(path)} already exists`);
@@ -27,7 +31,8 @@ export function makeFolder(context: Context, path: MailboxPath, as: { readonly g
   noteUidValidity(layout.roots.control, as.uidValidity);
   try {
     for (const name of ['tmp', 'new']) makeDirectories(join(places.mail, name), owner);
-    if (layout.name === 'maildir++' && !isInbox(path)) fs.closeSync(fs.openSync(join(places.mail, 'maildirfolder'), 'a', owner.fileMode));
+    if (layout.name === 'maildir++' && !isInbox(path))
+      fs.closeSync(fs.openSync(join(places.mail, 'maildirfolder'), 'a', owner.fileMode));
     const { uidlistFile } = new Folder(places);
     replaceFile(uidlistFile, `${uidlistFile}.tmp`, printUidlist({ ...as, uidNext: 1, fields: '', records: [] }), owner);
     // It is a mailbox from the moment that it has cur/.
@@ -121,7 +126,8 @@ const SIDE_FILE = /^(?:dovecot[.-].*|maildirfolder|\.dovecot-box-sync\.lock)$/;
 function moveMailFiles(places: Places, trash: string): void {
   fs.mkdirSync(trash, { mode: 0o700 });
   adopt(trash, ownershipOf(places.mail), 'directory');
-  for (const name of MAIL_DIRECTORIES) if (fs.existsSync(join(places.mail, name))) fs.renameSync(join(places.mail, name), join(trash, name));
+  for (const name of MAIL_DIRECTORIES)
+    if (fs.existsSync(join(places.mail, name))) fs.renameSync(join(places.mail, name), join(trash, name));
   removeSideFiles(places.mail);
 }
 

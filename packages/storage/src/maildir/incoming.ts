@@ -38,7 +38,13 @@ export function writeWhole(folder: Folder, at: string, body: Uint8Array, receive
 }
 
 /** The same for a body that comes piece by piece. @throws also what reading `body` throws */
-export async function writeStream(folder: Folder, at: string, body: Exclude<Body, Uint8Array>, received: number, owner: Ownership): Promise<Written> {
+export async function writeStream(
+  folder: Folder,
+  at: string,
+  body: Exclude<Body, Uint8Array>,
+  received: number,
+  owner: Ownership,
+): Promise<Written> {
   const path = folder.path(at);
   const counter = new SizeCounter();
   const fd = fs.openSync(path, 'wx', owner.fileMode);

@@ -38,7 +38,8 @@ export const TRASH = { 'maildir++': '..DOVECOT-TRASHED', fs: '..DOVECOT-TrasH' }
 export const JOURNAL_FILE = 'dsync-journal';
 
 /** What else lies beside mailboxes in one of the roots. */
-const RESERVED = /^(?:cur|new|tmp|subscriptions(?:\.lock)?|maildirfolder|maildirsize|dovecot[.-].*|dsync-journal.*|\.dovecot-(?:box-)?sync\.lock|\.\.DOVECOT-TrasH.*)$/;
+const RESERVED =
+  /^(?:cur|new|tmp|subscriptions(?:\.lock)?|maildirfolder|maildirsize|dovecot[.-].*|dsync-journal.*|\.dovecot-(?:box-)?sync\.lock|\.\.DOVECOT-TrasH.*)$/;
 const MAX_NAME = 255;
 const MAX_DEPTH = 64;
 
@@ -88,7 +89,10 @@ export class Layout {
   check(path: MailboxPath): void {
     const refusal = this.#refusal(path);
     if (refusal === null) return;
-    throw new StoreError('InvalidName', `invalid mailbox name ${JSON.stringify(path.join(this.separator).slice(0, 200))}: ${refusal}`);
+    throw new StoreError(
+      'InvalidName',
+      `invalid mailbox name ${JSON.stringify(path.join(this.separator).slice(0, 200))}: ${refusal}`,
+    );
   }
 
   /** sync-semantics.md 3.9. The same name gets the same repair every time. */
@@ -122,7 +126,10 @@ export class Layout {
   #repairedPart(part: string, depth: number, alt: string): string {
     let text = part.replace(/\p{Surrogate}/gu, '\ufffd');
     // eslint-disable-next-line no-control-regex
-    text = text.replace(/[\u0000-\u001f\u007f/]/g, alt).replaceAll(this.separator, alt).replaceAll(this.storageSeparator, alt);
+    text = text
+      .replace(/[\u0000-\u001f\u007f/]/g, alt)
+      .replaceAll(this.separator, alt)
+      .replaceAll(this.storageSeparator, alt);
     if (text === '') text = alt;
     if (this.#refusalOfPart(text, depth) !== null) text = `_${text}`;
     return text;
@@ -135,7 +142,8 @@ export class Layout {
       const refusal = this.#refusalOfPart(part, depth);
       if (refusal !== null) return refusal;
     }
-    if (path.length === 1 && path[0] !== 'INBOX' && path[0]?.toUpperCase() === 'INBOX') return 'only INBOX itself can be called so';
+    if (path.length === 1 && path[0] !== 'INBOX' && path[0]?.toUpperCase() === 'INBOX')
+      return 'only INBOX itself can be called so';
     const relative = this.#relative(path);
     if (relative.length > (this.name === 'fs' ? 2000 : MAX_NAME)) return 'it is too long';
     if (this.name === 'maildir++' && RESERVED.test(relative)) return 'the name is in use for something else';
@@ -147,7 +155,8 @@ export class Layout {
     // eslint-disable-next-line no-control-regex
     if (/[\u0000-\u001f\u007f]/.test(part)) return 'it has control characters';
     if (/\p{Surrogate}/u.test(part)) return 'it is not valid Unicode';
-    if (part.includes('/') || part.includes(this.separator) || part.includes(this.storageSeparator)) return 'a part has a separator in it';
+    if (part.includes('/') || part.includes(this.separator) || part.includes(this.storageSeparator))
+      return 'a part has a separator in it';
     if (part === '.' || part === '..') return 'a part is . or ..';
     if (depth === 0 && part.startsWith('~')) return 'it starts with ~';
     if (this.name === 'fs' && RESERVED.test(part)) return 'a part is in use for something else';

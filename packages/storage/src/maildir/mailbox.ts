@@ -7,7 +7,15 @@ import { printDigest } from '../digest.ts';
 import { StoreError } from '../errors.ts';
 import type { JournalHead } from '../journal/journal.ts';
 import { countedModseq } from '../journal/observe.ts';
-import type { Attribute, Mailbox, MailboxChanges, MailboxStatus, MailboxTransaction, MailContent, MailFacts } from '../mail-store.ts';
+import type {
+  Attribute,
+  Mailbox,
+  MailboxChanges,
+  MailboxStatus,
+  MailboxTransaction,
+  MailContent,
+  MailFacts,
+} from '../mail-store.ts';
 import { baseOf, type Box } from './box.ts';
 import { headOf } from './context.ts';
 import { isAbandonedLock, isErrno } from './dotlock.ts';
@@ -58,7 +66,10 @@ export class MaildirMailbox implements Mailbox {
       if (at === null) continue;
       try {
         const received = Math.floor(fs.statSync(folder.path(at)).mtimeMs / 1000);
-        facts.set(mail.uid, { received, virtualSize: virtualSizeOf(folder.path(at), baseOf(mail), noted.get(baseOf(mail))?.fields ?? '') });
+        facts.set(mail.uid, {
+          received,
+          virtualSize: virtualSizeOf(folder.path(at), baseOf(mail), noted.get(baseOf(mail))?.fields ?? ''),
+        });
       } catch (cause) {
         if (!isErrno(cause, 'ENOENT')) throw StoreError.from(cause, `cannot read a mail of ${this.#box.print}`);
       }
@@ -93,7 +104,11 @@ export class MaildirMailbox implements Mailbox {
 
   async lock(timeoutMs: number): Promise<AsyncDisposable> {
     const { context, folder, print } = this.#box;
-    const lock = await takeSyncLock(join(folder.places.index, MAILBOX_LOCK), { host: context.host, timeoutMs, what: print });
+    const lock = await takeSyncLock(join(folder.places.index, MAILBOX_LOCK), {
+      host: context.host,
+      timeoutMs,
+      what: print,
+    });
     // Another process may have synchronised it since it was looked at.
     if (this.#box.head !== null) this.#box.head = headOf(context, this.#box.head.guid) ?? this.#box.head;
     if (isAbandonedLock(`${folder.uidlistFile}.lock`, context.host)) await this.#box.mutex.run(() => this.#tidyUp());

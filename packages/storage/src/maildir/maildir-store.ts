@@ -60,14 +60,21 @@ export class MaildirStore implements MailStore {
     return this.#context.layout.legal(path, altChar);
   }
 
-  createMailbox(path: MailboxPath, as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number }): Promise<void> {
+  createMailbox(
+    path: MailboxPath,
+    as: { readonly guid: MailboxGuid; readonly uidValidity: number; readonly createdAt: number },
+  ): Promise<void> {
     return this.#mutex.run(async () => {
       const context = this.#context;
       context.layout.check(path);
-      if (context.boxes.has(as.guid)) throw new StoreError('AlreadyExists', `a mailbox with GUID ${as.guid} already exists`);
+      if (context.boxes.has(as.guid))
+        throw new StoreError('AlreadyExists', `a mailbox with GUID ${as.guid} already exists`);
       makeFolder(context, path, as);
       context.boxes.set(as.guid, new Box(context, path, true));
-      await this.#remember([{ path, createdAt: as.createdAt, renamedAt: 0, removedAt: 0 }, ...parentsOf(path).map((parent) => ({ path: parent, removedAt: 0 }))]);
+      await this.#remember([
+        { path, createdAt: as.createdAt, renamedAt: 0, removedAt: 0 },
+        ...parentsOf(path).map((parent) => ({ path: parent, removedAt: 0 })),
+      ]);
     });
   }
 
@@ -95,8 +102,10 @@ export class MaildirStore implements MailStore {
       const context = this.#context;
       const { layout } = context;
       layout.check(to);
-      if (isInbox(from) || isInbox(to)) throw new StoreError('InvalidName', 'INBOX cannot be renamed, nor anything to INBOX');
-      if (isBelow(to, from) || samePath(to, from)) throw new StoreError('InvalidName', `cannot rename ${layout.print(from)} below itself`);
+      if (isInbox(from) || isInbox(to))
+        throw new StoreError('InvalidName', 'INBOX cannot be renamed, nor anything to INBOX');
+      if (isBelow(to, from) || samePath(to, from))
+        throw new StoreError('InvalidName', `cannot rename ${layout.print(from)} below itself`);
       const found = scan(layout, () => {});
       const all = [...found.mailboxes, ...found.directories];
       const moves = (path: MailboxPath): boolean => samePath(path, from) || isBelow(path, from);
@@ -113,7 +122,10 @@ export class MaildirStore implements MailStore {
       await flush(context, []);
       await this.#followRename(moves, moved);
       noteChange(layout.roots.index, 'renamed', layout.hash(to), at);
-      await this.#remember([{ path: to, renamedAt: at, removedAt: 0 }, ...parentsOf(to).map((path) => ({ path, removedAt: 0 }))]);
+      await this.#remember([
+        { path: to, renamedAt: at, removedAt: 0 },
+        ...parentsOf(to).map((path) => ({ path, removedAt: 0 })),
+      ]);
     });
   }
 
@@ -133,7 +145,8 @@ export class MaildirStore implements MailStore {
       const context = this.#context;
       const { layout } = context;
       layout.check(path);
-      if (this.#existsBelow(path) || hasCur(layout.places(path).mail)) throw new StoreError('NotEmpty', `directory ${layout.print(path)} is not empty`);
+      if (this.#existsBelow(path) || hasCur(layout.places(path).mail))
+        throw new StoreError('NotEmpty', `directory ${layout.print(path)} is not empty`);
       if (!layout.keepsDirectories) throw new StoreError('NotFound', `directory ${layout.print(path)} doesn't exist`);
       removeDirectory(context, path);
       noteChange(layout.roots.index, 'directory-deleted', layout.hash(path), at);
@@ -226,7 +239,14 @@ export class MaildirStore implements MailStore {
       const key = pathKey(fact.path);
       const before = changed.get(key) ?? known.get(key) ?? blankName(fact.path);
       const next = { ...before, ...fact };
-      if (before.createdAt === next.createdAt && before.renamedAt === next.renamedAt && before.removedAt === next.removedAt && before.subscribed === next.subscribed && before.subscriptionChangedAt === next.subscriptionChangedAt) continue;
+      if (
+        before.createdAt === next.createdAt &&
+        before.renamedAt === next.renamedAt &&
+        before.removedAt === next.removedAt &&
+        before.subscribed === next.subscribed &&
+        before.subscriptionChangedAt === next.subscriptionChangedAt
+      )
+        continue;
       changed.set(key, next);
     }
     if (changed.size > 0) await journal.writeNames([...changed.values()]);

@@ -12,7 +12,12 @@ import { throwAwayJournal } from './throw-away-journal.ts';
  * The store's journal. One that is damaged is set aside, and the next comparison is a full one.
  * @throws {StoreError} if a damaged one cannot be set aside; `Permission`, `DiskFull`, …
  */
-export async function openJournal(journal: 'auto' | Journal, indexRoot: string, fsync: 'on' | 'off', warn: (message: string) => void): Promise<Journal> {
+export async function openJournal(
+  journal: 'auto' | Journal,
+  indexRoot: string,
+  fsync: 'on' | 'off',
+  warn: (message: string) => void,
+): Promise<Journal> {
   const base = journal === 'auto' ? await openFile(join(indexRoot, JOURNAL_FILE), fsync, warn) : journal;
   return fsync === 'on' ? base : throwAwayJournal(base);
 }

@@ -54,7 +54,8 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
     throw new StoreError('NotFound', `no mail at ${roots.inbox}: there is no cur/ in it`);
   }
   // Nobody else's business, whatever the mode of the directory around it.
-  if (isNew) makeDirectories(roots.mail, { ...ownershipOf(nearest(roots.mail)), directoryMode: 0o700, fileMode: 0o600 });
+  if (isNew)
+    makeDirectories(roots.mail, { ...ownershipOf(nearest(roots.mail)), directoryMode: 0o700, fileMode: 0o600 });
   for (const root of [roots.control, roots.index]) makeDirectories(root, ownershipOf(roots.mail));
   const now = options.now ?? (() => Date.now() / 1000);
   const host = (options.hostname ?? hostname()).replace(/[^A-Za-z0-9.-]/g, '_').slice(0, 40) || 'localhost';
@@ -86,7 +87,10 @@ function layoutOf(options: MaildirStoreOptions): Layout {
   const { root, layout = 'maildir++', separator = '/', control = root, indexDir = root, inbox = root } = options;
   // eslint-disable-next-line no-control-regex
   if ([...separator].length !== 1 || /[\u0000-\u0020\u007f]/.test(separator)) {
-    throw new StoreError('InvalidName', `the hierarchy separator must be one character, not ${JSON.stringify(separator)}`);
+    throw new StoreError(
+      'InvalidName',
+      `the hierarchy separator must be one character, not ${JSON.stringify(separator)}`,
+    );
   }
   return new Layout(layout, separator, { mail: root, control, index: indexDir, inbox });
 }

@@ -28,7 +28,8 @@ export function scan(layout: Layout, warn: (message: string) => void): Scan {
       const at = relative === '' ? entry.name : `${relative}/${entry.name}`;
       const path = layout.parse(at);
       if (path === null) {
-        if (isForeignName(layout, entry.name)) warn(`directory ${join(layout.roots.mail, at)} is left alone: its name is no mailbox's`);
+        if (isForeignName(layout, entry.name))
+          warn(`directory ${join(layout.roots.mail, at)} is left alone: its name is no mailbox's`);
         continue;
       }
       const directory = join(layout.roots.mail, at);

@@ -26,12 +26,24 @@ export async function writeSubscription(context: Context, path: MailboxPath, sub
   const file = join(control, FILE);
   const owner = ownershipOf(control);
   // Not `.lock` itself as the new file: the lock must outlive the rename of what is written.
-  await using _lock = await takeDotlock(`${file}.lock`, { host, timeoutMs: LOCK_TIMEOUT_MS, what: 'the subscriptions', guards: file, uid: owner.uid, gid: owner.gid });
+  await using _lock = await takeDotlock(`${file}.lock`, {
+    host,
+    timeoutMs: LOCK_TIMEOUT_MS,
+    what: 'the subscriptions',
+    guards: file,
+    uid: owner.uid,
+    gid: owner.gid,
+  });
   const now = readSubscriptions(context);
   const key = pathKey(path);
   const others = now.paths.filter((other) => pathKey(other) !== key);
-  if ((others.length < now.paths.length) === subscribed) return false;
-  replaceFile(file, `${file}.tmp`, printSubscriptions({ ...now, paths: subscribed ? [...others, path] : others }, layout.storageSeparator), owner);
+  if (others.length < now.paths.length === subscribed) return false;
+  replaceFile(
+    file,
+    `${file}.tmp`,
+    printSubscriptions({ ...now, paths: subscribed ? [...others, path] : others }, layout.storageSeparator),
+    owner,
+  );
   context.unflushed.add(file).add(control);
   return fs.existsSync(file);
 }

@@ -12,7 +12,10 @@ export const MAILBOX_LOCK = '.dovecot-box-sync.lock';
 export const USER_LOCK = '.dovecot-sync.lock';
 
 /** @throws {StoreError} `Locked` after `timeoutMs` */
-export async function takeSyncLock(path: string, options: { readonly host: string; readonly timeoutMs: number; readonly what: string }): Promise<AsyncDisposable> {
+export async function takeSyncLock(
+  path: string,
+  options: { readonly host: string; readonly timeoutMs: number; readonly what: string },
+): Promise<AsyncDisposable> {
   try {
     fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   } catch (cause) {

@@ -5,7 +5,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-const SCRIPT = 'while read -r _; do if e=$(sync -f -- "$@" 2>&1); then echo ok; else echo "failed $(printf %s "$e" | head -n 1)"; fi; done';
+const SCRIPT =
+  'while read -r _; do if e=$(sync -f -- "$@" 2>&1); then echo ok; else echo "failed $(printf %s "$e" | head -n 1)"; fi; done';
 
 interface Pending {
   readonly resolve: (said: string) => void;
@@ -20,7 +21,11 @@ class Helper {
   constructor(anchors: readonly string[]) {
     this.key = keyOf(anchors);
     // Its output must not be translated, and it must not hold a directory that somebody may want to unmount.
-    const child = spawn('sh', ['-c', SCRIPT, 'sh', ...anchors], { stdio: ['pipe', 'pipe', 'ignore'], cwd: '/', env: { ...process.env, LC_ALL: 'C' } });
+    const child = spawn('sh', ['-c', SCRIPT, 'sh', ...anchors], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      cwd: '/',
+      env: { ...process.env, LC_ALL: 'C' },
+    });
     this.#child = child;
     child.once('error', () => this.#end());
     child.once('close', () => this.#end());

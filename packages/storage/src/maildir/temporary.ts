@@ -39,14 +39,18 @@ export class Workshop implements Disposable {
 }
 
 /** Where a file in tmp/ is to lie, and whether nobody is at work on it any more; null if it is not ours. */
-export function parseTemporary(name: string, host: string): { readonly at: string; readonly abandoned: boolean } | null {
+export function parseTemporary(
+  name: string,
+  host: string,
+): { readonly at: string; readonly abandoned: boolean } | null {
   const match = PATTERN.exec(name);
   if (match === null) return null;
   const [, pid = '', start = '', token = '', owner = '', place = '', final = ''] = match;
   const at = `${place === 'c' ? 'cur' : 'new'}/${final}`;
   if (owner !== host.replaceAll(',', '_')) return { at, abandoned: false };
   const number = Number(pid);
-  const abandoned = number === process.pid && start === START ? !live.has(token) : !isAlive(number) || startOf(number) !== start;
+  const abandoned =
+    number === process.pid && start === START ? !live.has(token) : !isAlive(number) || startOf(number) !== start;
   return { at, abandoned };
 }
 
@@ -64,7 +68,12 @@ export function hasAbandoned(folder: Folder, host: string): boolean {
  * the UIDs as past, and would give such a mail another one and another GUID.
  * @throws {StoreError}
  */
-export function recover(folder: Folder, host: string, recorded: (base: string) => boolean, present: (base: string) => boolean): ReadonlySet<string> {
+export function recover(
+  folder: Folder,
+  host: string,
+  recorded: (base: string) => boolean,
+  present: (base: string) => boolean,
+): ReadonlySet<string> {
   const late = new Set<string>();
   const lookedAt = fs.statSync(join(folder.places.index, 'dovecot.index.log'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));

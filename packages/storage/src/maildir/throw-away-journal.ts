@@ -88,7 +88,11 @@ class ThrowAway implements Journal {
     this.#taken.add(guid);
     const head = this.#base.head(guid);
     if (head === undefined) return;
-    const [put, expunged, attributes] = [this.#base.mails(guid), this.#base.expunges(guid, 0n), this.#base.attributes(guid)];
+    const [put, expunged, attributes] = [
+      this.#base.mails(guid),
+      this.#base.expunges(guid, 0n),
+      this.#base.attributes(guid),
+    ];
     this.#memory.apply([{ head, put, expunged, attributes }]);
     await this.#base.dropMailbox(guid, null);
   }

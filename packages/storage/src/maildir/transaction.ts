@@ -56,7 +56,7 @@ export class MaildirTransaction implements MailboxTransaction {
     try {
       const saved = body instanceof Uint8Array ? this.#saveWhole(mail, body) : await this.#saveStream(mail, body);
       if (this.#ended) {
-        attempt(() => fs.rmSync(this.#box.folder.path(saved.temporary), { force: true }));
+        attempt(() => fs.rmSync(this.#temporary(saved), { force: true }));
         this.#mustBeOpen();
       }
       this.#work.saved.push(saved);
@@ -107,7 +107,8 @@ export class MaildirTransaction implements MailboxTransaction {
 
   async commit(): Promise<CommitResult> {
     this.#mustBeOpen();
-    if (this.#underWay > 0) throw new StoreError('Temporary', `a commit of ${this.#box.print} while a save is under way`);
+    if (this.#underWay > 0)
+      throw new StoreError('Temporary', `a commit of ${this.#box.print} while a save is under way`);
     this.#ended = true;
     try {
       const result = await this.#box.mutex.run(() => commit(this.#box, this.#work));
@@ -128,7 +129,7 @@ export class MaildirTransaction implements MailboxTransaction {
   #saveWhole(mail: NewMail, body: Uint8Array): SavedMail {
     const saved = this.#name(mail, measure(body));
     try {
-      writeWhole(this.#box.folder, saved.temporary, body, mail.received, this.#owner);
+      writeWhole(this.#box.folder, this.#work.workshop.name(saved.at), body, mail.received, this.#owner);
     } catch (cause) {
       throw StoreError.from(cause, `cannot save a mail in ${this.#box.print}`);
     }
@@ -145,7 +146,7 @@ export class MaildirTransaction implements MailboxTransaction {
     try {
       const written = await writeStream(folder, first, watched, mail.received, this.#owner);
       const saved = this.#name(mail, written);
-      fs.renameSync(folder.path(first), folder.path(saved.temporary));
+      fs.renameSync(folder.path(first), this.#temporary(saved));
       this.#work.bytes += written.physicalSize;
       return saved;
     } catch (cause) {
@@ -161,7 +162,7 @@ export class MaildirTransaction implements MailboxTransaction {
     const base = usable ? mail.guid : makeBase(this.#box.context.clock, physicalSize, virtualSize);
     this.#bases.add(base);
     const at = placeOf(base, mail, this.#lettersOf(mail.keywords), this.#firstRecentUid);
-    return { mail, base, at, temporary: this.#work.workshop.name(at) };
+    return { mail, base, at };
   }
 
   #lettersOf(keywords: readonly string[]): string {
@@ -177,9 +178,12 @@ export class MaildirTransaction implements MailboxTransaction {
     if (source !== undefined) this.#work.copied.push({ how, mail, source });
   }
 
+  #temporary({ at }: SavedMail): string {
+    return this.#box.folder.path(this.#work.workshop.name(at));
+  }
+
   #tidy(): void {
-    const { folder } = this.#box;
-    for (const { temporary } of this.#work.saved) attempt(() => fs.unlinkSync(folder.path(temporary)));
+    for (const saved of this.#work.saved) attempt(() => fs.unlinkSync(this.#temporary(saved)));
     this.#work.workshop[Symbol.dispose]();
   }
 

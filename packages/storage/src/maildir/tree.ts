@@ -59,7 +59,8 @@ async function openBoxes(
     if (before !== undefined) changed.add(box);
     const there = byPath.get(pathKey(path));
     box.former = there ?? null;
-    if (there !== undefined && there.fingerprint !== '' && there.fingerprint === box.folder.stamp().text) box.head = there;
+    if (there !== undefined && there.fingerprint !== '' && there.fingerprint === box.folder.stamp().text)
+      box.head = there;
     else {
       changed.add(box);
       const guid = box.folder.readUidlistHeader()?.guid ?? null;
@@ -95,7 +96,12 @@ async function giveNewGuid(context: Context, box: Box, former: string): Promise<
   box.head = null;
 }
 
-async function noteRenames(context: Context, boxes: readonly Box[], heads: ReadonlyMap<MailboxGuid, JournalHead>, log: ChangeLog): Promise<void> {
+async function noteRenames(
+  context: Context,
+  boxes: readonly Box[],
+  heads: ReadonlyMap<MailboxGuid, JournalHead>,
+  log: ChangeLog,
+): Promise<void> {
   const { journal, layout } = context;
   const names = new Map(journal.names().map((name) => [pathKey(name.path), name]));
   const renamed: JournalName[] = [];
@@ -109,7 +115,7 @@ async function noteRenames(context: Context, boxes: readonly Box[], heads: Reado
 }
 
 async function lookAtAll(boxes: readonly Box[]): Promise<void> {
-  for (let begin = 0; begin < boxes.length; ) {
+  for (let begin = 0; begin < boxes.length;) {
     let end = begin;
     for (let bytes = 0; end < boxes.length && end - begin < AT_ONCE; end++) {
       bytes += boxes[end]?.folder.directoryBytes() ?? 0;
@@ -131,7 +137,12 @@ function lookAt(box: Box): Promise<void> {
 }
 
 /** What the journal knows and the disk has no more, under any name, was deleted by somebody. INBOX never is. */
-async function noteDeletions(context: Context, boxes: readonly Box[], heads: ReadonlyMap<MailboxGuid, JournalHead>, log: ChangeLog): Promise<void> {
+async function noteDeletions(
+  context: Context,
+  boxes: readonly Box[],
+  heads: ReadonlyMap<MailboxGuid, JournalHead>,
+  log: ChangeLog,
+): Promise<void> {
   const { journal } = context;
   const now = journal.heads();
   const alive = new Set(boxes.map((box) => box.guid));
@@ -146,7 +157,12 @@ async function noteDeletions(context: Context, boxes: readonly Box[], heads: Rea
   }
 }
 
-function snapshot(context: Context, boxes: readonly Box[], directories: readonly MailboxPath[], log: ChangeLog): TreeSnapshot {
+function snapshot(
+  context: Context,
+  boxes: readonly Box[],
+  directories: readonly MailboxPath[],
+  log: ChangeLog,
+): TreeSnapshot {
   const { layout, journal } = context;
   const names = new Map(journal.names().map((name) => [pathKey(name.path), name]));
   const subscribed = new Map(readSubscriptions(context).paths.map((path) => [pathKey(path), path]));
@@ -168,7 +184,8 @@ function snapshot(context: Context, boxes: readonly Box[], directories: readonly
   };
   const nodes = new Map<string, TreeNode>();
   for (const path of directories) nodes.set(pathKey(path), node(path, { exists: true }));
-  for (const { path, head } of boxes) if (head !== null) nodes.set(pathKey(path), node(path, { exists: true, mailbox: statusOf(head) }));
+  for (const { path, head } of boxes)
+    if (head !== null) nodes.set(pathKey(path), node(path, { exists: true, mailbox: statusOf(head) }));
   for (const [key, path] of subscribed) if (!nodes.has(key)) nodes.set(key, node(path, { exists: false }));
   return {
     separator: layout.separator,
@@ -185,11 +202,13 @@ function deletions(context: Context, nodes: ReadonlyMap<string, TreeNode>, log: 
   for (const { path, removedAt, subscribed, subscriptionChangedAt } of journal.names()) {
     const hash = layout.hash(path);
     if (removedAt > 0) directories.set(hash, Math.max(removedAt, directories.get(hash) ?? 0));
-    if (!subscribed && subscriptionChangedAt > 0) unsubscribes.set(hash, Math.max(subscriptionChangedAt, unsubscribes.get(hash) ?? 0));
+    if (!subscribed && subscriptionChangedAt > 0)
+      unsubscribes.set(hash, Math.max(subscriptionChangedAt, unsubscribes.get(hash) ?? 0));
   }
   for (const { path, exists, mailbox } of nodes.values()) {
     if (mailbox !== undefined) mailboxes.delete(mailbox.guid);
-    if (exists) for (let length = 1; length <= path.length; length++) directories.delete(layout.hash(path.slice(0, length)));
+    if (exists)
+      for (let length = 1; length <= path.length; length++) directories.delete(layout.hash(path.slice(0, length)));
     unsubscribes.delete(layout.hash(path));
   }
   return {

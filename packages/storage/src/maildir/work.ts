@@ -9,14 +9,12 @@ import type { Workshop } from './temporary.ts';
 export type Numbers = Parameters<MailboxTransaction['update']>[0];
 export type Placed = Omit<NewMail, 'received' | 'saved'>;
 
-/** A mail that lies in tmp/ under the name that it is to have. */
+/** A mail that lies in tmp/ under a name that holds the one that it is to have (`workshop.name(at)`). */
 export interface SavedMail {
   readonly mail: Placed;
   /** `cur/…` or `new/…`. */
-  at: string;
-  base: string;
-  /** `tmp/…`. */
-  temporary: string;
+  readonly at: string;
+  readonly base: string;
 }
 
 export interface CopiedMail {
@@ -51,7 +49,12 @@ export interface Work {
 }
 
 /** Where a new mail goes: without flags and not yet shown to a client, to new/ (storage-formats.md 2.3). */
-export function placeOf(base: string, mail: { readonly uid: number; readonly flags: number }, letters: string, firstRecentUid: number): string {
+export function placeOf(
+  base: string,
+  mail: { readonly uid: number; readonly flags: number },
+  letters: string,
+  firstRecentUid: number,
+): string {
   if (mail.flags === 0 && letters === '' && mail.uid >= firstRecentUid) return `new/${base}`;
   return `cur/${printFileName(base, mail.flags, letters)}`;
 }

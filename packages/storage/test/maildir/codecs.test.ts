@@ -2,7 +2,15 @@ import { describe, expect, test as plain } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
 import { FLAG, mailboxGuid } from '@dsync/protocol';
 
-import { BaseClock, canBeBase, compareArrival, makeBase, parseFileName, printFileName, sizeIn } from '../../src/maildir/file-name.ts';
+import {
+  BaseClock,
+  canBeBase,
+  compareArrival,
+  makeBase,
+  parseFileName,
+  printFileName,
+  sizeIn,
+} from '../../src/maildir/file-name.ts';
 import { addKeywords, keywordsOf, lettersFor, parseKeywords, printKeywords } from '../../src/maildir/keywords-file.ts';
 import { Layout } from '../../src/maildir/layout.ts';
 import { parseMailboxLog, printMailboxLog } from '../../src/maildir/mailbox-log.ts';
@@ -26,9 +34,12 @@ describe('modified UTF-7', () => {
     expect(decodeMutf7(written)).toBe(name);
   });
 
-  plain.each(['&', '&AMQ', '&AG-', '&AGE-', '&AMQ-&AMQ-', '&2D0-', '&AMR-', 'Ä', '&AMQ=-', '&!!!-', 'a\u0001'])('%j is no name', (text) => {
-    expect(decodeMutf7(text)).toBeNull();
-  });
+  plain.each(['&', '&AMQ', '&AG-', '&AGE-', '&AMQ-&AMQ-', '&2D0-', '&AMR-', 'Ä', '&AMQ=-', '&!!!-', 'a\u0001'])(
+    '%j is no name',
+    (text) => {
+      expect(decodeMutf7(text)).toBeNull();
+    },
+  );
 
   test.prop([fc.string({ unit: 'grapheme' })])('what was written is read back', (name) => {
     expect(decodeMutf7(encodeMutf7(name))).toBe(name);
@@ -101,13 +112,23 @@ describe('dovecot-uidlist', () => {
     ['3 V1 N1\n1 !x :a\n', 2],
   ])('%j is an error that names the line', (text, line) => {
     expect(() => parseUidlist(text, '/m/dovecot-uidlist')).toThrow(
-      expect.objectContaining({ code: 'Corrupt', message: expect.stringContaining(`/m/dovecot-uidlist line ${line}:`) }),
+      expect.objectContaining({
+        code: 'Corrupt',
+        message: expect.stringContaining(`/m/dovecot-uidlist line ${line}:`),
+      }),
     );
   });
 
-  const records = fc.uniqueArray(fc.record({ uid: fc.integer({ min: 1, max: 0xfffffffe }), base: fc.stringMatching(/^[a-z0-9][ -.0-9;-~]{0,20}$/), guid: fc.option(fc.stringMatching(/^[!-~]{1,20}$/)) }), {
-    comparator: (a, b) => a.uid === b.uid || a.base === b.base,
-  });
+  const records = fc.uniqueArray(
+    fc.record({
+      uid: fc.integer({ min: 1, max: 0xfffffffe }),
+      base: fc.stringMatching(/^[a-z0-9][ -.0-9;-~]{0,20}$/),
+      guid: fc.option(fc.stringMatching(/^[!-~]{1,20}$/)),
+    }),
+    {
+      comparator: (a, b) => a.uid === b.uid || a.base === b.base,
+    },
+  );
   test.prop([records])('what was written is read back', (made) => {
     const list = {
       uidValidity: 5,
@@ -196,11 +217,16 @@ describe('dovecot-keywords', () => {
 
   plain('there are 26 and no more', () => {
     const names = Array.from({ length: 30 }, (_, i) => `k${i}`);
-    expect(lettersFor(addKeywords([], names), names)).toEqual({ text: 'abcdefghijklmnopqrstuvwxyz', missing: ['k26', 'k27', 'k28', 'k29'] });
+    expect(lettersFor(addKeywords([], names), names)).toEqual({
+      text: 'abcdefghijklmnopqrstuvwxyz',
+      missing: ['k26', 'k27', 'k28', 'k29'],
+    });
   });
 
   plain.each(['26 x\n', 'a x\n', '1\n', '1 a b\n'])('%j is an error', (text) => {
-    expect(() => parseKeywords(text, 'f')).toThrow(expect.objectContaining({ code: 'Corrupt', message: expect.stringContaining('f line 1') }));
+    expect(() => parseKeywords(text, 'f')).toThrow(
+      expect.objectContaining({ code: 'Corrupt', message: expect.stringContaining('f line 1') }),
+    );
   });
 });
 
@@ -242,7 +268,24 @@ describe('the place of a mailbox', () => {
     expect([plus.places(path).mail, tree.places(path).mail]).toEqual([inPlus, inTree]);
   });
 
-  const path = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('..', '.', 'cur', '~', 'a.b', 'a/b', 'INBOX', 'subscriptions', 'dovecot-uidlist', 'x'.repeat(300))), { maxLength: 5 });
+  const path = fc.array(
+    fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom(
+        '..',
+        '.',
+        'cur',
+        '~',
+        'a.b',
+        'a/b',
+        'INBOX',
+        'subscriptions',
+        'dovecot-uidlist',
+        'x'.repeat(300),
+      ),
+    ),
+    { maxLength: 5 },
+  );
 
   test.prop([path, fc.constantFrom(plus, tree)])('is inside the store, or the name is refused', (parts, layout) => {
     let place: string;
@@ -257,7 +300,11 @@ describe('the place of a mailbox', () => {
     if (place !== '/m') expect(layout.parse(place.slice(3))).toEqual(parts);
   });
 
-  test.prop([path.filter((parts) => parts.length > 0), fc.constantFrom(plus, tree), fc.constantFrom('_', '/', '.', 'ab', '')])('any name can be repaired, and a repaired one stays', (parts, layout, alt) => {
+  test.prop([
+    path.filter((parts) => parts.length > 0),
+    fc.constantFrom(plus, tree),
+    fc.constantFrom('_', '/', '.', 'ab', ''),
+  ])('any name can be repaired, and a repaired one stays', (parts, layout, alt) => {
     const legal = layout.legal(parts, alt);
     expect(() => layout.check(legal)).not.toThrow();
     expect(layout.legal(legal, alt)).toEqual(legal);
@@ -266,7 +313,11 @@ describe('the place of a mailbox', () => {
   plain.each([
     [['a.b'], ['a_b'], ['a.b']],
     [['..'], ['__'], ['_..']],
-    [['~x', '~x'], ['_~x', '~x'], ['_~x', '~x']],
+    [
+      ['~x', '~x'],
+      ['_~x', '~x'],
+      ['_~x', '~x'],
+    ],
     [['cur'], ['cur'], ['_cur']],
     [['inbox'], ['INBOX'], ['INBOX']],
     [['a\u0000\r\n'], ['a___'], ['a___']],
@@ -275,13 +326,13 @@ describe('the place of a mailbox', () => {
   });
 });
 
-test.prop([fc.array(fc.constantFrom('\r', '\n', '\r\n', 'x', 'xy'), { maxLength: 30 }), fc.array(fc.nat(60), { maxLength: 5 })])(
-  'a size is the same however the mail comes in pieces',
-  (parts, cuts) => {
-    const text = parts.join('');
-    const counter = new SizeCounter();
-    const places = [0, ...cuts.map((cut) => Math.min(cut, text.length)).toSorted((a, b) => a - b), text.length];
-    places.slice(1).forEach((to, i) => counter.add(Buffer.from(text.slice(places[i], to))));
-    expect([counter.physical, counter.virtual]).toEqual([text.length, text.replace(/\r?\n/g, '\r\n').length]);
-  },
-);
+test.prop([
+  fc.array(fc.constantFrom('\r', '\n', '\r\n', 'x', 'xy'), { maxLength: 30 }),
+  fc.array(fc.nat(60), { maxLength: 5 }),
+])('a size is the same however the mail comes in pieces', (parts, cuts) => {
+  const text = parts.join('');
+  const counter = new SizeCounter();
+  const places = [0, ...cuts.map((cut) => Math.min(cut, text.length)).toSorted((a, b) => a - b), text.length];
+  places.slice(1).forEach((to, i) => counter.add(Buffer.from(text.slice(places[i], to))));
+  expect([counter.physical, counter.virtual]).toEqual([text.length, text.replace(/\r?\n/g, '\r\n').length]);
+});

@@ -20,8 +20,14 @@ if (mailbox === null) throw new Error('no mailbox');
 const { mails } = await mailbox.changes();
 await using transaction = await mailbox.begin();
 const received = 1_600_000_000;
-await transaction.save({ uid: uid(11), guid: mailGuid('new-1'), flags: 0, keywords: [], modseq: 1n, received }, Buffer.from('Subject: n1\n\nx\n'));
-await transaction.save({ uid: uid(12), guid: mailGuid('new-2'), flags: 8, keywords: ['$Two'], modseq: 1n, received }, Buffer.from('Subject: n2\n\ny\n'));
+await transaction.save(
+  { uid: uid(11), guid: mailGuid('new-1'), flags: 0, keywords: [], modseq: 1n, received },
+  Buffer.from('Subject: n1\n\nx\n'),
+);
+await transaction.save(
+  { uid: uid(12), guid: mailGuid('new-2'), flags: 8, keywords: ['$Two'], modseq: 1n, received },
+  Buffer.from('Subject: n2\n\ny\n'),
+);
 transaction.copy(uid(1), { uid: uid(13), guid: mailGuid('old-1'), flags: 1, keywords: [], modseq: 1n });
 transaction.setFlags(uid(2), 2, ['$One'], 1n);
 transaction.expunge(uid(3), mailGuid('old-3'));

@@ -12,7 +12,13 @@ const GUID = mailboxGuid('0123456789abcdef0123456789abcdef');
 const CHILD = join(import.meta.dirname, 'crash-child.ts');
 
 interface State {
-  readonly mails: readonly { readonly uid: number; readonly guid: string; readonly flags: number; readonly keywords: readonly string[]; readonly subject: string }[];
+  readonly mails: readonly {
+    readonly uid: number;
+    readonly guid: string;
+    readonly flags: number;
+    readonly keywords: readonly string[];
+    readonly subject: string;
+  }[];
   readonly expunges: readonly { readonly uid: number; readonly guid: string | null }[];
 }
 
@@ -20,13 +26,22 @@ const OLD = ['old-1', 'old-2', 'old-3', 'old-4'];
 
 async function makeStore(): Promise<string> {
   const root = join(makeHome(), 'Maildir');
-  await using store = await openMaildirStore({ root, journal: 'auto', fsync: 'on', create: true, hostname: 'host.example' });
+  await using store = await openMaildirStore({
+    root,
+    journal: 'auto',
+    fsync: 'on',
+    create: true,
+    hostname: 'host.example',
+  });
   await store.createMailbox(['Box'], { guid: GUID, uidValidity: 1_700_000_000, createdAt: 0 });
   await using mailbox = await open(store);
   await mailbox.changes();
   await using transaction = await mailbox.begin();
   for (const [i, guid] of OLD.entries()) {
-    await transaction.save({ uid: uid(i + 1), guid: mailGuid(guid), flags: 8, keywords: [], modseq: 1n, received: 1 }, Buffer.from(`Subject: ${guid}\n\n`));
+    await transaction.save(
+      { uid: uid(i + 1), guid: mailGuid(guid), flags: 8, keywords: [], modseq: 1n, received: 1 },
+      Buffer.from(`Subject: ${guid}\n\n`),
+    );
   }
   transaction.update({ uidNext: 11 });
   await transaction.commit();
@@ -46,14 +61,26 @@ async function stateOf(root: string): Promise<State> {
   const { mails, expunges } = await mailbox.changes();
   const read = mails.map(async (mail) => {
     await using content = await mailbox.read(mail.uid, mail.guid);
-    const subject = content?.body instanceof Uint8Array ? Buffer.from(content.body).toString().split('\n', 1)[0] : undefined;
-    return { uid: mail.uid, guid: mail.guid, flags: mail.flags, keywords: mail.keywords, subject: subject?.slice(9) ?? 'missing' };
+    const subject =
+      content?.body instanceof Uint8Array ? Buffer.from(content.body).toString().split('\n', 1)[0] : undefined;
+    return {
+      uid: mail.uid,
+      guid: mail.guid,
+      flags: mail.flags,
+      keywords: mail.keywords,
+      subject: subject?.slice(9) ?? 'missing',
+    };
   });
   return { mails: await Promise.all(read), expunges: expunges.map(({ uid: number, guid }) => ({ uid: number, guid })) };
 }
 
-function stop(root: string, at: number): { readonly signal: string | null; readonly said: string; readonly error: string } {
-  const { signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', CHILD, root, GUID, String(at)], { encoding: 'utf8' });
+function stop(
+  root: string,
+  at: number,
+): { readonly signal: string | null; readonly said: string; readonly error: string } {
+  const { signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', CHILD, root, GUID, String(at)], {
+    encoding: 'utf8',
+  });
   return { signal, said: stdout, error: stderr };
 }
 
@@ -86,22 +113,25 @@ test('a commit that is not disturbed does everything', async () => {
   expect(strays(root)).toEqual([]);
 });
 
-test.each([1, 2, 3, 4, 5, 6, 7, 8])('killed at step %i, the new mails are all there or none, and no old one is lost', async (step) => {
-  const root = await makeStore();
-  expect(stop(root, step).signal).toBe('SIGKILL');
-  const state = await stateOf(root);
-  const guids = state.mails.map(({ guid }) => guid).toSorted();
-  const before = [...OLD];
-  const after = DONE.mails.map(({ guid }) => guid);
-  const notYetExpunged = [...after, 'old-3'];
-  expect([before, after, notYetExpunged].map((each) => each.toSorted())).toContainEqual(guids);
-  for (const { guid, subject } of state.mails) expect(subject).toBe(guid.replace('new-', 'n'));
-  expect(new Set(state.mails.map(({ uid: number }) => number)).size).toBe(state.mails.length);
-  expect(strays(root)).toEqual([]);
-  // A second look finds nothing more, and what is undone can be done again.
-  expect(await stateOf(root)).toEqual(state);
-  if (guids.length === before.length && !guids.includes('new-1')) {
-    stop(root, 0);
-    expect(await stateOf(root)).toEqual(DONE);
-  }
-});
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  'killed at step %i, the new mails are all there or none, and no old one is lost',
+  async (step) => {
+    const root = await makeStore();
+    expect(stop(root, step).signal).toBe('SIGKILL');
+    const state = await stateOf(root);
+    const guids = state.mails.map(({ guid }) => guid).toSorted();
+    const before = [...OLD];
+    const after = DONE.mails.map(({ guid }) => guid);
+    const notYetExpunged = [...after, 'old-3'];
+    expect([before, after, notYetExpunged].map((each) => each.toSorted())).toContainEqual(guids);
+    for (const { guid, subject } of state.mails) expect(subject).toBe(guid.replace('new-', 'n'));
+    expect(new Set(state.mails.map(({ uid: number }) => number)).size).toBe(state.mails.length);
+    expect(strays(root)).toEqual([]);
+    // A second look finds nothing more, and what is undone can be done again.
+    expect(await stateOf(root)).toEqual(state);
+    if (guids.length === before.length && !guids.includes('new-1')) {
+      stop(root, 0);
+      expect(await stateOf(root)).toEqual(DONE);
+    }
+  },
+);

@@ -5,7 +5,13 @@ import { expect, test } from '@jest/globals';
 import { mailboxGuid, mailGuid, uid, type MailboxPath } from '@dsync/protocol';
 
 import { describeWith } from '../../../../tests/support/needs.ts';
-import { openMaildirStore, type Mailbox, type MailStore, type MaildirStoreOptions, type NewMail } from '../../src/index.ts';
+import {
+  openMaildirStore,
+  type Mailbox,
+  type MailStore,
+  type MaildirStoreOptions,
+  type NewMail,
+} from '../../src/index.ts';
 import { Doveadm, makeHome } from './dovecot.ts';
 
 const GUID = mailboxGuid('0123456789abcdef0123456789abcdef');
@@ -30,15 +36,29 @@ async function open(store: MailStore): Promise<Mailbox> {
 }
 
 /** Three mails in one mailbox, which Dovecot has looked at. */
-async function withThree(options: Partial<MaildirStoreOptions>, location: string, run: (store: MailStore, dovecot: Doveadm, home: string) => Promise<void>): Promise<void> {
+async function withThree(
+  options: Partial<MaildirStoreOptions>,
+  location: string,
+  run: (store: MailStore, dovecot: Doveadm, home: string) => Promise<void>,
+): Promise<void> {
   const home = makeHome();
   const dovecot = new Doveadm(home, location);
-  await using store = await openMaildirStore({ root: join(home, 'Maildir'), journal: 'auto', fsync: 'on', create: true, hostname: 'host.example', ...options });
+  await using store = await openMaildirStore({
+    root: join(home, 'Maildir'),
+    journal: 'auto',
+    fsync: 'on',
+    create: true,
+    hostname: 'host.example',
+    ...options,
+  });
   await store.createMailbox(['Ä%&', 'Sub'], { guid: GUID, uidValidity: 1_700_000_000, createdAt: 0 });
   await using mailbox = await open(store);
   await mailbox.changes();
   await using transaction = await mailbox.begin();
-  await transaction.save(newMail(3, 'aabbccddeeff00112233445566778899', { flags: 8, keywords: ['$Forwarded', 'Later'] }), body('one'));
+  await transaction.save(
+    newMail(3, 'aabbccddeeff00112233445566778899', { flags: 8, keywords: ['$Forwarded', 'Later'] }),
+    body('one'),
+  );
   await transaction.save(newMail(5, '1700000000.M1P1.x,S=49,W=53'), body('two'));
   await transaction.save(newMail(7, 'plain', { flags: 0x1f, pop3Uidl: 'pop-7', pop3Order: 4 }), body('six'));
   transaction.update({ uidNext: 10, highestModseq: 9n });
@@ -50,7 +70,11 @@ const NAME = 'Ä%&/Sub';
 
 const LAYOUTS: [string, (home: string) => Partial<MaildirStoreOptions>, string][] = [
   ['Maildir++', () => ({}), 'maildir:~/Maildir'],
-  ['LAYOUT=fs with trees of its own for control and index files', (home) => ({ layout: 'fs', control: join(home, 'control'), indexDir: join(home, 'index') }), 'maildir:~/Maildir:LAYOUT=fs:INDEX=~/index:CONTROL=~/control'],
+  [
+    'LAYOUT=fs with trees of its own for control and index files',
+    (home) => ({ layout: 'fs', control: join(home, 'control'), indexDir: join(home, 'index') }),
+    'maildir:~/Maildir:LAYOUT=fs:INDEX=~/index:CONTROL=~/control',
+  ],
 ];
 
 describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
@@ -58,28 +82,68 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
     const home = makeHome();
     const dovecot = new Doveadm(home, location);
     {
-      await using store = await openMaildirStore({ root: join(home, 'Maildir'), journal: 'auto', fsync: 'on', create: true, hostname: 'host.example', ...options(home) });
+      await using store = await openMaildirStore({
+        root: join(home, 'Maildir'),
+        journal: 'auto',
+        fsync: 'on',
+        create: true,
+        hostname: 'host.example',
+        ...options(home),
+      });
       await store.createMailbox(['Ä%&', 'Sub'], { guid: GUID, uidValidity: 1_700_000_000, createdAt: 0 });
       await using mailbox = await open(store);
       await using transaction = await mailbox.begin();
-      await transaction.save(newMail(3, 'aabbccddeeff00112233445566778899', { flags: 8, keywords: ['$Forwarded', 'Later'] }), body('one'));
+      await transaction.save(
+        newMail(3, 'aabbccddeeff00112233445566778899', { flags: 8, keywords: ['$Forwarded', 'Later'] }),
+        body('one'),
+      );
       await transaction.save(newMail(5, '1700000000.M1P1.x,S=49,W=53'), body('two'));
-      await transaction.save(newMail(7, 'plain', { flags: 0x1f }), (async function* () {
-        yield Buffer.from('Subject: x\r');
-        yield Buffer.from('\n\r\nbody\n');
-      })());
+      await transaction.save(
+        newMail(7, 'plain', { flags: 0x1f }),
+        (async function* () {
+          yield Buffer.from('Subject: x\r');
+          yield Buffer.from('\n\r\nbody\n');
+        })(),
+      );
       transaction.update({ uidNext: 10, highestModseq: 9n });
       await transaction.commit();
       await store.setSubscribed(['Ä%&', 'Sub'], true, RECEIVED);
       await store.setSubscribed(['Gone'], true, RECEIVED);
     }
     const mails = [
-      { uid: '3', guid: 'aabbccddeeff00112233445566778899', flags: '\\Seen $Forwarded Later', received: String(RECEIVED + 3), physical: '49', virtual: '53' },
-      { uid: '5', guid: '1700000000.M1P1.x,S=49,W=53', flags: '', received: String(RECEIVED + 5), physical: '49', virtual: '53' },
-      { uid: '7', guid: 'plain', flags: '\\Answered \\Flagged \\Deleted \\Seen \\Draft', received: String(RECEIVED + 7), physical: '19', virtual: '20' },
+      {
+        uid: '3',
+        guid: 'aabbccddeeff00112233445566778899',
+        flags: '\\Seen $Forwarded Later',
+        received: String(RECEIVED + 3),
+        physical: '49',
+        virtual: '53',
+      },
+      {
+        uid: '5',
+        guid: '1700000000.M1P1.x,S=49,W=53',
+        flags: '',
+        received: String(RECEIVED + 5),
+        physical: '49',
+        virtual: '53',
+      },
+      {
+        uid: '7',
+        guid: 'plain',
+        flags: '\\Answered \\Flagged \\Deleted \\Seen \\Draft',
+        received: String(RECEIVED + 7),
+        physical: '19',
+        virtual: '20',
+      },
     ];
     expect(dovecot.fetch(NAME)).toEqual(mails);
-    expect(dovecot.status(NAME)).toEqual({ mailbox: NAME, messages: '3', uidnext: '10', uidvalidity: '1700000000', guid: GUID });
+    expect(dovecot.status(NAME)).toEqual({
+      mailbox: NAME,
+      messages: '3',
+      uidnext: '10',
+      uidvalidity: '1700000000',
+      guid: GUID,
+    });
     expect(dovecot.list()).toEqual(['INBOX', 'Ä%&', NAME]);
     expect(dovecot.list('-s')).toEqual(['Gone', NAME]);
     dovecot.run('force-resync', NAME);
@@ -100,7 +164,9 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
       transaction.renumber(uid(7), uid(15));
       const result = await transaction.commit();
       expect(result).toMatchObject({ uidsChanged: false, saved: 1, copied: 1, flagged: 1, expunged: 1, renumbered: 1 });
-      const short = dovecot.fetch(NAME).map((mail) => [mail.uid, mail.guid, mail.flags, Number(mail.received) - RECEIVED]);
+      const short = dovecot
+        .fetch(NAME)
+        .map((mail) => [mail.uid, mail.guid, mail.flags, Number(mail.received) - RECEIVED]);
       expect(short).toEqual([
         ['3', 'aabbccddeeff00112233445566778899', '\\Answered Later', 3],
         ['12', 'new', '$Third', 12],
@@ -125,7 +191,13 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
       dovecot.save(NAME, body('delivered').toString());
       const { mails, expunges } = await mailbox.changes();
       expect(expunges).toEqual([{ uid: 5, guid: '1700000000.M1P1.x,S=49,W=53', modseq: expect.any(BigInt) }]);
-      expect(mails.find((mail) => mail.uid === 3)).toMatchObject({ flags: 2, addedFlags: 2, removedFlags: 8, addedKeywords: ['Work'], keywords: ['$Forwarded', 'Later', 'Work'] });
+      expect(mails.find((mail) => mail.uid === 3)).toMatchObject({
+        flags: 2,
+        addedFlags: 2,
+        removedFlags: 8,
+        addedKeywords: ['Work'],
+        keywords: ['$Forwarded', 'Later', 'Work'],
+      });
       const arrived = dovecot.fetch(NAME).at(-1);
       expect(mails.at(-1)).toMatchObject({ uid: Number(arrived?.uid), guid: arrived?.guid, addedFlags: 0 });
       expect((await mailbox.status()).highestModseq).toBeGreaterThan(highestModseq);
@@ -153,7 +225,13 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
         ['1', 'plain', '\\Seen Kept'],
         ['2', 'fresh', '\\Recent'],
       ]);
-      expect(dovecot.status(NAME)).toEqual({ mailbox: NAME, messages: '2', uidnext: '3', uidvalidity: '1700000001', guid: other });
+      expect(dovecot.status(NAME)).toEqual({
+        mailbox: NAME,
+        messages: '2',
+        uidnext: '3',
+        uidvalidity: '1700000001',
+        guid: other,
+      });
       expect(dovecot.complaints()).toEqual([]);
       await using mailbox = await store.openMailbox(other);
       expect((await mailbox?.changes())?.mails.map((mail) => mail.guid)).toEqual(['plain', 'fresh']);
@@ -163,8 +241,14 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
   test('names made, renamed and deleted are so for Dovecot, children included', async () => {
     const home = makeHome();
     const dovecot = new Doveadm(home, 'maildir:~/Maildir');
-    await using store = await openMaildirStore({ root: join(home, 'Maildir'), journal: 'auto', fsync: 'on', create: true });
-    const make = async (path: MailboxPath, digit: string): Promise<void> => store.createMailbox(path, { guid: mailboxGuid(digit.repeat(32)), uidValidity: 5, createdAt: 0 });
+    await using store = await openMaildirStore({
+      root: join(home, 'Maildir'),
+      journal: 'auto',
+      fsync: 'on',
+      create: true,
+    });
+    const make = async (path: MailboxPath, digit: string): Promise<void> =>
+      store.createMailbox(path, { guid: mailboxGuid(digit.repeat(32)), uidValidity: 5, createdAt: 0 });
     await make(['a'], 'a');
     await make(['a', 'b'], 'b');
     await make(['ab'], 'c');
@@ -174,7 +258,9 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
     expect(dovecot.list()).toEqual(['INBOX', 'ab', 'z', 'z/b']);
     expect(dovecot.status('z/b')).toMatchObject({ guid: 'b'.repeat(32) });
     const tree = await store.readTree();
-    expect(tree.nodes.map(({ path, mailbox, renamedAt }) => [path.join('/'), mailbox?.guid.slice(0, 1), renamedAt])).toEqual([
+    expect(
+      tree.nodes.map(({ path, mailbox, renamedAt }) => [path.join('/'), mailbox?.guid.slice(0, 1), renamedAt]),
+    ).toEqual([
       ['ab', 'c', 0],
       ['z', 'a', RECEIVED],
       ['z/b', 'b', 0],

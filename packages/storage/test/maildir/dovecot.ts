@@ -57,8 +57,8 @@ export class Doveadm {
   }
 
   #run(input: string, args: readonly string[]): string {
-    const options = { encoding: 'utf8', env: { ...process.env, USER: 'u', HOME: this.#home }, input, stdio: ['pipe', 'pipe', 'pipe'] } as const;
-    return execFileSync('doveadm', ['-c', this.#config, ...args], options);
+    const env = { ...process.env, USER: 'u', HOME: this.#home };
+    return execFileSync('doveadm', ['-c', this.#config, ...args], { encoding: 'utf8', env, input, stdio: 'pipe' });
   }
 
   fetch(mailbox: string): FetchedMail[] {
@@ -76,19 +76,27 @@ export class Doveadm {
   }
 
   status(mailbox: string): Record<string, string> {
-    const rows: unknown = JSON.parse(this.run('-f', 'json', 'mailbox', 'status', 'messages uidnext uidvalidity guid', mailbox));
+    const rows: unknown = JSON.parse(
+      this.run('-f', 'json', 'mailbox', 'status', 'messages uidnext uidvalidity guid', mailbox),
+    );
     if (!Array.isArray(rows)) throw new Error('doveadm gave no list');
     return rows[0] ?? {};
   }
 
   list(...args: readonly string[]): string[] {
-    return this.run('mailbox', 'list', ...args).split('\n').filter((line) => line !== '').toSorted();
+    return this.run('mailbox', 'list', ...args)
+      .split('\n')
+      .filter((line) => line !== '')
+      .toSorted();
   }
 
   /** Lines of warnings and errors that Dovecot logged. */
   complaints(): string[] {
     if (!fs.existsSync(this.log)) return [];
-    return fs.readFileSync(this.log, 'utf8').split('\n').filter((line) => /Warning|Error|Panic|Fatal/.test(line));
+    return fs
+      .readFileSync(this.log, 'utf8')
+      .split('\n')
+      .filter((line) => /Warning|Error|Panic|Fatal/.test(line));
   }
 }
 

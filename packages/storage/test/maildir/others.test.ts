@@ -7,7 +7,14 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { mailboxGuid, mailGuid, uid, type MailboxGuid } from '@dsync/protocol';
 
 import { describeWith } from '../../../../tests/support/needs.ts';
-import { createMemoryJournal, openMaildirStore, type Mailbox, type MaildirStoreOptions, type MailStore, type NewMail } from '../../src/index.ts';
+import {
+  createMemoryJournal,
+  openMaildirStore,
+  type Mailbox,
+  type MaildirStoreOptions,
+  type MailStore,
+  type NewMail,
+} from '../../src/index.ts';
 import { makeHome } from './dovecot.ts';
 
 const A = mailboxGuid('a'.repeat(32));
@@ -35,7 +42,14 @@ class Place {
 
   /** A fresh process's view of it. */
   open(options: Partial<MaildirStoreOptions> = {}): Promise<MailStore> {
-    return openMaildirStore({ root: this.root, journal: 'auto', fsync: 'on', create: true, hostname: 'host.example', ...options });
+    return openMaildirStore({
+      root: this.root,
+      journal: 'auto',
+      fsync: 'on',
+      create: true,
+      hostname: 'host.example',
+      ...options,
+    });
   }
 
   folder(name: string): string {
@@ -44,7 +58,9 @@ class Place {
 
   files(name: string): string[] {
     const folder = this.folder(name);
-    return ['cur', 'new'].flatMap((place) => fs.readdirSync(join(folder, place)).map((file) => join(folder, place, file)));
+    return ['cur', 'new'].flatMap((place) =>
+      fs.readdirSync(join(folder, place)).map((file) => join(folder, place, file)),
+    );
   }
 }
 
@@ -53,7 +69,10 @@ async function makePlace(): Promise<Place> {
   const place = new Place();
   await using store = await place.open();
   await store.createMailbox(['INBOX'], { guid: INBOX, uidValidity: 5, createdAt: 0 });
-  for (const [name, guid] of [['A', A], ['B', B]] as const) {
+  for (const [name, guid] of [
+    ['A', A],
+    ['B', B],
+  ] as const) {
     await store.createMailbox([name], { guid, uidValidity: 7, createdAt: 0 });
     await using mailbox = await mustOpen(store, guid);
     await save(mailbox, 1, 2, 3);
@@ -96,7 +115,11 @@ describe('a Maildir that others change', () => {
     await using mailbox = await mustOpen(store);
     expect(await mails(mailbox)).toBe(`${ALL} 4=1700000001.M9P1.x 5=1700000002.M1P1.x 6=1700000002.M5P1.x`);
     const uidlist = fs.readFileSync(join(place.folder('A'), 'dovecot-uidlist'), 'utf8');
-    expect(uidlist.split('\n').slice(-4, -1)).toEqual(['4 :1700000001.M9P1.x', '5 :1700000002.M1P1.x', '6 :1700000002.M5P1.x']);
+    expect(uidlist.split('\n').slice(-4, -1)).toEqual([
+      '4 :1700000001.M9P1.x',
+      '5 :1700000002.M1P1.x',
+      '6 :1700000002.M5P1.x',
+    ]);
     expect((await mailbox.status()).firstRecentUid).toBe(5);
   });
 
@@ -132,26 +155,32 @@ describe('a Maildir that others change', () => {
     await using store = await place.open();
     await using mailbox = await mustOpen(store);
     await save(mailbox, ...Array.from({ length: 60 }, (_, i) => i + 10));
-    let stop = false;
+    const state = { stop: false };
     const writer = (async () => {
-      for (let i = 0; !stop; i++) {
+      for (let i = 0; !state.stop; i++) {
         const files = place.files('A');
         const file = files[i % files.length] ?? '';
         const [base = '', letters = ''] = file.split(':2,');
-        fs.renameSync(file, `${base.replace('/new/', '/cur/')}:2,${letters.includes('F') ? letters.replace('F', '') : [...letters, 'F'].toSorted().join('')}`);
+        fs.renameSync(
+          file,
+          `${base.replace('/new/', '/cur/')}:2,${letters.includes('F') ? letters.replace('F', '') : [...letters, 'F'].toSorted().join('')}`,
+        );
         if (i % 50 === 0) fs.writeFileSync(join(place.folder('A'), 'new', `17000000${i}.M1P1.w`), 'x\n');
         await new Promise((resolve) => setImmediate(resolve));
       }
     })();
-    for (let round = 0; round < 15; round++) {
-      await using transaction = await mailbox.begin();
-      await transaction.save(newMail(1000 + round * 100), body(1));
-      transaction.setFlags(uid(11 + round), 1, [], 1n);
-      await transaction.commit();
-      expect((await mailbox.changes()).expunges.filter((expunge) => expunge.guid?.startsWith('guid-'))).toEqual([]);
+    try {
+      for (let round = 0; round < 15; round++) {
+        await using transaction = await mailbox.begin();
+        await transaction.save(newMail(1000 + round * 100), body(1));
+        transaction.setFlags(uid(11 + round), 1, [], 1n);
+        await transaction.commit();
+        expect((await mailbox.changes()).expunges.filter((expunge) => expunge.guid?.startsWith('guid-'))).toEqual([]);
+      }
+    } finally {
+      state.stop = true;
+      await writer;
     }
-    stop = true;
-    await writer;
     const found = new Set((await mailbox.changes()).mails.map((mail) => mail.guid));
     for (let i = 10; i < 70; i++) expect(found).toContain(`guid-${i}`);
   });
@@ -204,7 +233,10 @@ describe('a Maildir whose side files suffer', () => {
     fs.appendFileSync(file, 'rubbish\n');
     const before = fs.readFileSync(file, 'utf8');
     await using store = await place.open();
-    await expect(store.readTree()).rejects.toMatchObject({ code: 'Corrupt', message: expect.stringContaining('dovecot-uidlist line 5') });
+    await expect(store.readTree()).rejects.toMatchObject({
+      code: 'Corrupt',
+      message: expect.stringContaining('dovecot-uidlist line 5'),
+    });
     expect(fs.readFileSync(file, 'utf8')).toBe(before);
     expect(place.files('A')).toHaveLength(3);
   });
@@ -252,7 +284,10 @@ describe('a Maildir that is moved about', () => {
     expect(tree.deletions.mailboxes).toEqual([{ guid: A, time: 1_800_000_000 }]);
     expect(tree.nodes.map(({ path }) => path.join('/'))).toEqual(['B', 'INBOX']);
     for (const name of ['cur', 'new', 'tmp']) fs.rmSync(join(place.root, name), { recursive: true });
-    await expect(store.readTree()).rejects.toMatchObject({ code: 'Temporary', message: expect.stringContaining('INBOX has vanished') });
+    await expect(store.readTree()).rejects.toMatchObject({
+      code: 'Temporary',
+      message: expect.stringContaining('INBOX has vanished'),
+    });
     await expect(place.open()).rejects.toMatchObject({ code: 'Temporary' });
   });
 
@@ -261,9 +296,14 @@ describe('a Maildir that is moved about', () => {
     fs.renameSync(place.folder('A'), place.folder('Z'));
     await using store = await place.open({ now: () => 1_800_000_000 });
     const tree = await store.readTree();
-    expect(tree.nodes.find(({ path }) => path[0] === 'Z')).toMatchObject({ renamedAt: 1_800_000_000, mailbox: { guid: A } });
+    expect(tree.nodes.find(({ path }) => path[0] === 'Z')).toMatchObject({
+      renamedAt: 1_800_000_000,
+      mailbox: { guid: A },
+    });
     expect(tree.deletions.mailboxes).toEqual([]);
-    expect((await store.readTree()).nodes.find(({ path }) => path[0] === 'Z')).toMatchObject({ renamedAt: 1_800_000_000 });
+    expect((await store.readTree()).nodes.find(({ path }) => path[0] === 'Z')).toMatchObject({
+      renamedAt: 1_800_000_000,
+    });
   });
 
   test('of two folders with one GUID the one whose name sorts first gets another', async () => {
@@ -346,7 +386,9 @@ describeWith(['root'], 'a full disk', () => {
       const before = [await mails(mailbox), place.files('A').toSorted(), (await mailbox.status()).digest];
       {
         await using transaction = await mailbox.begin();
-        await expect(transaction.save(newMail(4), Buffer.alloc(1_000_000, 'x'))).rejects.toMatchObject({ code: 'DiskFull' });
+        await expect(transaction.save(newMail(4), Buffer.alloc(1_000_000, 'x'))).rejects.toMatchObject({
+          code: 'DiskFull',
+        });
       }
       {
         await using transaction = await mailbox.begin();

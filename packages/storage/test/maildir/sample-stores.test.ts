@@ -14,7 +14,12 @@ interface Manifest {
   readonly mailboxes: readonly {
     readonly name: string;
     readonly selectable: boolean;
-    readonly status?: { readonly messages: number; readonly uidnext: number; readonly uidvalidity: number; readonly guid: string };
+    readonly status?: {
+      readonly messages: number;
+      readonly uidnext: number;
+      readonly uidvalidity: number;
+      readonly guid: string;
+    };
     readonly messages?: readonly {
       readonly uid: number;
       readonly guid: string;
@@ -40,7 +45,15 @@ const FLAGS = [
 describeWith(['vectors'], 'a store that Dovecot 2.3.19 made', () => {
   test.each([
     ['maildir-pp', (home: string) => ({ root: join(home, 'Maildir') })],
-    ['maildir-fs', (home: string) => ({ root: join(home, 'Maildir'), layout: 'fs' as const, indexDir: join(home, 'index'), control: join(home, 'control') })],
+    [
+      'maildir-fs',
+      (home: string) => ({
+        root: join(home, 'Maildir'),
+        layout: 'fs' as const,
+        indexDir: join(home, 'index'),
+        control: join(home, 'control'),
+      }),
+    ],
   ])('%s is read as its manifest says', async (name, locations) => {
     const home = makeHome();
     execFileSync('tar', ['xf', join(sharedFolder, `vectors/stores/${name}.tar`), '-C', home, '--no-same-owner']);
@@ -53,13 +66,22 @@ describeWith(['vectors'], 'a store that Dovecot 2.3.19 made', () => {
       const tree = await store.readTree();
       const wanted = manifest.mailboxes.filter(({ selectable }) => selectable);
       const found = tree.nodes.filter(({ mailbox }) => mailbox !== undefined);
-      expect(found.map(({ path }) => path.join('/')).toSorted()).toEqual(wanted.map((mailbox) => mailbox.name).toSorted());
-      expect(tree.nodes.filter(({ subscribed }) => subscribed).map(({ path }) => path.join('/')).toSorted()).toEqual([...manifest.subscriptions].toSorted());
-      for (const { guid } of manifest.deletedMailboxes) expect(tree.deletions.mailboxes.map((deletion) => deletion.guid)).toContain(guid);
+      expect(found.map(({ path }) => path.join('/')).toSorted()).toEqual(
+        wanted.map((mailbox) => mailbox.name).toSorted(),
+      );
+      expect(
+        tree.nodes
+          .filter(({ subscribed }) => subscribed)
+          .map(({ path }) => path.join('/'))
+          .toSorted(),
+      ).toEqual([...manifest.subscriptions].toSorted());
+      for (const { guid } of manifest.deletedMailboxes)
+        expect(tree.deletions.mailboxes.map((deletion) => deletion.guid)).toContain(guid);
       for (const renamed of manifest.renamedMailboxes) {
         expect(tree.nodes.find(({ path }) => path.join('/') === renamed.new)?.renamedAt).toBeGreaterThan(1_700_000_000);
       }
-      for (const mailbox of wanted) await expectMailbox(store, mailbox, tree.nodes.find(({ path }) => path.join('/') === mailbox.name)?.mailbox);
+      for (const mailbox of wanted)
+        await expectMailbox(store, mailbox, tree.nodes.find(({ path }) => path.join('/') === mailbox.name)?.mailbox);
     }
     // Looking changes nothing.
     expect(contents(home)).toEqual(before);
@@ -72,13 +94,24 @@ async function expectMailbox(
   found: { readonly guid: Parameters<MailStore['openMailbox']>[0] } | undefined,
 ): Promise<void> {
   if (found === undefined) throw new Error('no such mailbox');
-  expect(found).toMatchObject({ guid: status?.guid, uidValidity: status?.uidvalidity, uidNext: status?.uidnext, messages: status?.messages });
+  expect(found).toMatchObject({
+    guid: status?.guid,
+    uidValidity: status?.uidvalidity,
+    uidNext: status?.uidnext,
+    messages: status?.messages,
+  });
   await using mailbox = await store.openMailbox(found.guid);
   if (mailbox === null) throw new Error('it cannot be opened');
   const { mails } = await mailbox.changes();
   const facts = await mailbox.facts();
-  expect(mails.map(({ uid, guid, flags, keywords }) => ({ uid, guid, flags: [...words(flags), ...keywords].toSorted() }))).toEqual(
-    messages.map(({ uid, guid, flags }) => ({ uid, guid, flags: flags.filter((flag) => flag !== '\\Recent').toSorted() })),
+  expect(
+    mails.map(({ uid, guid, flags, keywords }) => ({ uid, guid, flags: [...words(flags), ...keywords].toSorted() })),
+  ).toEqual(
+    messages.map(({ uid, guid, flags }) => ({
+      uid,
+      guid,
+      flags: flags.filter((flag) => flag !== '\\Recent').toSorted(),
+    })),
   );
   for (const { uid, guid } of mails) {
     const wanted = messages.find((message) => message.uid === uid);
@@ -95,9 +128,15 @@ function words(flags: number): string[] {
 }
 
 function contents(home: string): string[] {
-  const names = fs.readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((name) => !name.includes('dsync-journal'));
+  const names = fs
+    .readdirSync(home, { recursive: true, encoding: 'utf8' })
+    .filter((name) => !name.includes('dsync-journal'));
   return names.toSorted().map((name) => {
     const stat = fs.statSync(join(home, name));
-    return stat.isFile() ? `${name} ${createHash('sha256').update(fs.readFileSync(join(home, name))).digest('hex')}` : name;
+    return stat.isFile()
+      ? `${name} ${createHash('sha256')
+          .update(fs.readFileSync(join(home, name)))
+          .digest('hex')}`
+      : name;
   });
 }
