@@ -126,7 +126,11 @@ class Exchange implements AsyncDisposable {
     if (this.#sendsLists) {
       for (const message of attributeMessages(this.#attributes)) await conversation.send(message);
       await this.#end();
-      for (const message of changeMessages(changes, common?.lastCommonUid ?? 0, this.#facts))
+      const { rules, channel } = this.#session;
+      // A Dovecot that a backup reverts dies of an expunge in the list; that the mail is not in the list tells it the same.
+      const told =
+        rules.mode === 'backup' && channel.peer.isDovecot && common === null ? { ...changes, expunges: [] } : changes;
+      for (const message of changeMessages(told, common?.lastCommonUid ?? 0, this.#facts))
         await conversation.send(message);
       await this.#end();
     }
