@@ -339,7 +339,8 @@ export class Box {
     }
     // Another process noted something just now; under Dovecot's lock it cannot.
     await using _lock = await this.lockUidlist();
-    return this.#writeTracking(this.#headIfUnchanged(this.folder.stamp()) ?? (await this.lookLocked()));
+    // Awaited here, so that the lock is held until it is written.
+    return await this.#writeTracking(this.#headIfUnchanged(this.folder.stamp()) ?? (await this.lookLocked()));
   }
 
   /** @throws {JournalConflict} if the journal holds another head than `before` */

@@ -126,10 +126,8 @@ export class Layout {
   #repairedPart(part: string, depth: number, alt: string): string {
     let text = part.replace(/\p{Surrogate}/gu, '\ufffd');
     // eslint-disable-next-line no-control-regex
-    text = text
-      .replace(/[\u0000-\u001f\u007f/]/g, alt)
-      .replaceAll(this.separator, alt)
-      .replaceAll(this.storageSeparator, alt);
+    text = text.replace(/[\u0000-\u001f\u007f/]/g, alt);
+    text = text.replaceAll(this.separator, alt).replaceAll(this.storageSeparator, alt);
     if (text === '') text = alt;
     if (this.#refusalOfPart(text, depth) !== null) text = `_${text}`;
     return text;
