@@ -7,7 +7,8 @@ import { type MailStore, StoreError } from '@dsync/storage';
 import { fc } from '@fast-check/jest';
 
 import { bodyOf, DEFAULT_DATE, guidOf } from '../support/mails.ts';
-import type { User } from '../support/side.ts';
+import type { Place } from '../support/side.ts';
+import * as foreign from './foreign.ts';
 
 export type SideName = 'A' | 'B';
 
@@ -36,6 +37,9 @@ export type Deed =
   | { readonly do: 'subscribe' | 'unsubscribe'; readonly name: number }
   | { readonly do: 'metadata'; readonly box: number; readonly value: string | null }
   | { readonly do: 'forget'; readonly box: number }
+  /** What programs do that know Maildir alone: mail arrives, is marked as read or deleted, a folder is made. */
+  | { readonly do: 'foreign deliver' | 'foreign flag' | 'foreign unlink'; readonly box: number; readonly mail: number }
+  | { readonly do: 'foreign folder'; readonly name: number }
   | { readonly do: 'tick' };
 
 export interface Act {
@@ -53,7 +57,16 @@ const sort = fc.nat({ max: 255 });
 const flags = fc.constantFrom(0, FLAG.seen, FLAG.flagged, FLAG.answered, FLAG.seen | FLAG.flagged, FLAG.deleted);
 const keywords = fc.subarray(['k1', 'k2', 'K1'], { maxLength: 2 });
 
-export const deeds = (options: { readonly forget: boolean }): fc.Arbitrary<Deed> =>
+export interface DeedOptions {
+  /** Sides lose their history now and then. */
+  readonly forget?: boolean;
+  /** Other programs work on the files. */
+  readonly foreign?: boolean;
+  /** How many deeds there are between two syncs at most. */
+  readonly most?: number;
+}
+
+export const deeds = (options: DeedOptions): fc.Arbitrary<Deed> =>
   fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), box, sort, flags, keywords }) },
     {
@@ -79,11 +92,28 @@ export const deeds = (options: { readonly forget: boolean }): fc.Arbitrary<Deed>
       arbitrary: fc.record({ do: fc.constant('metadata' as const), box, value: fc.constantFrom('v1', 'v2', null) }),
     },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('tick' as const) }) },
-    ...(options.forget ? [{ weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), box }) }] : []),
+    ...(options.forget === true
+      ? [{ weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), box }) }]
+      : []),
+    ...(options.foreign === true
+      ? [
+          {
+            weight: 6,
+            arbitrary: fc.record({
+              do: fc.constantFrom('foreign deliver' as const, 'foreign flag' as const, 'foreign unlink' as const),
+              box,
+              mail,
+            }),
+          },
+          { weight: 1, arbitrary: fc.record({ do: fc.constant('foreign folder' as const), name }) },
+        ]
+      : []),
   );
 
-export const acts = (options: { readonly forget: boolean }): fc.Arbitrary<readonly Act[]> =>
-  fc.array(fc.record({ side: fc.constantFrom<SideName>('A', 'B'), deed: deeds(options) }), { maxLength: 10 });
+export const acts = (options: DeedOptions): fc.Arbitrary<readonly Act[]> =>
+  fc.array(fc.record({ side: fc.constantFrom<SideName>('A', 'B'), deed: deeds(options) }), {
+    maxLength: options.most ?? 10,
+  });
 
 /** What must be known of a story to judge how it ends. */
 export class Ledger {
@@ -126,7 +156,7 @@ export class Ledger {
 }
 
 /** Does one deed; what cannot be done (a name that is taken …) is left undone. */
-export async function perform(deed: Deed, user: User, store: MailStore, ledger: Ledger): Promise<void> {
+export async function perform(deed: Deed, { user, folder }: Place, store: MailStore, ledger: Ledger): Promise<void> {
   const boxes = (await store.readTree()).nodes.flatMap((n) =>
     n.mailbox === undefined ? [] : [{ path: n.path, guid: n.mailbox.guid }],
   );
@@ -215,6 +245,27 @@ export async function perform(deed: Deed, user: User, store: MailStore, ledger: 
         if (target !== undefined) await user.loseHistory(target.path);
         return;
       }
+      case 'foreign deliver': {
+        const target = pick(deed.box);
+        if (target === undefined || folder === undefined) return;
+        const guid = foreign.deliver(folder(target.path), ledger.newLabel(deed.mail));
+        ledger.delivered.set(guid, guid);
+        return ledger.more(guid);
+      }
+      case 'foreign flag':
+      case 'foreign unlink': {
+        const target = pick(deed.box);
+        if (target === undefined || folder === undefined) return;
+        if (deed.do === 'foreign flag') return foreign.markAsRead(folder(target.path), deed.mail);
+        const mails = await mailsOf(target.guid);
+        if (!foreign.unlink(folder(target.path), deed.mail)) return;
+        const left = new Set((await mailsOf(target.guid)).map(({ uid }) => uid));
+        for (const { uid, guid } of mails) if (!left.has(uid)) ledger.killed.add(guid);
+        return;
+      }
+      case 'foreign folder':
+        if (folder !== undefined) foreign.makeFolder(folder(nameAt(deed.name)));
+        return;
       case 'tick':
         return;
     }

@@ -31,6 +31,10 @@ export function maildirPlaces(folder: string, clock: Clock): MakePlace {
     const options = { root, layout, separator, now: clock.now };
     return {
       user: createMaildirUser(options),
+      folder: (path) => {
+        if (path.length === 1 && path[0] === 'INBOX') return root;
+        return layout === 'fs' ? join(root, ...path) : join(root, `.${path.join('.')}`);
+      },
       open: () =>
         openMaildirStore({ ...options, journal: 'auto', fsync: 'on', create: true, home: join(folder, name) }),
     };

@@ -52,11 +52,19 @@ export class Clock {
   }
 }
 
+/** The time of day; nobody can make it go faster. */
+export class RealClock extends Clock {
+  override readonly now = (): number => Date.now() / 1000;
+  override tick(): void {}
+}
+
 /** One place where mail lies, and its users; a side has several where it has namespaces. */
 export interface Place {
   readonly user: User;
   /** A store of one's own, to be closed by who asked for it. */
   readonly open: () => Promise<MailStore>;
+  /** Where a mailbox's files are, for programs that know nothing of stores; absent where there are none. */
+  readonly folder?: (path: MailboxPath) => string;
 }
 
 export interface SideOptions {

@@ -19,12 +19,15 @@ export type Unexplained = 'preferred' | 'union';
 
 const NO_KEYWORDS: readonly string[] = [];
 
-/** Equal to the letter; spelling of keywords counts. */
+/**
+ * Whether there is nothing to change. A store may keep one spelling of a keyword for a whole mailbox (Maildir), so another
+ * spelling alone is no difference: the change could not be made, and would be planned again in every run.
+ */
 export function sameFlags(a: Flags, b: Flags): boolean {
   if (a.flags !== b.flags || a.keywords.length !== b.keywords.length) return false;
   if (a.keywords.every((keyword, i) => keyword === b.keywords[i])) return true;
-  const names = new Set(b.keywords);
-  return a.keywords.every((keyword) => names.has(keyword));
+  const theirs = names(b.keywords);
+  return a.keywords.every((keyword) => theirs.has(keyword.toLowerCase()));
 }
 
 /** @param spell the one spelling that a keyword gets on both sides */

@@ -143,8 +143,14 @@ export class ModelMailbox {
     return [...this.mails].toSorted(([a], [b]) => a - b).map(([uid, mail]) => ({ uid, ...mail }));
   }
 
+  /** Keywords in lower case: how one is spelled makes no difference. */
   seen(): readonly SeenMail[] {
-    return this.records().map(({ uid, guid, flags, keywords }) => ({ uid, guid, flags, keywords }));
+    return this.records().map(({ uid, guid, flags, keywords }) => ({
+      uid,
+      guid,
+      flags,
+      keywords: keywords.map((keyword) => keyword.toLowerCase()),
+    }));
   }
 
   guids(): readonly string[] {

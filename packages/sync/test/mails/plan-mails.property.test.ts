@@ -208,7 +208,7 @@ describe('backup', () => {
             uid: mail.uid,
             guid: mail.guid,
             flags: mail.flags,
-            keywords: mail.keywords,
+            keywords: mail.keywords.map((keyword) => keyword.toLowerCase()),
           });
         else if (!had.includes(mail.guid) && !a.records().some((m) => m.guid === mail.guid && passes(m, name)))
           expect(b.guids()).not.toContain(mail.guid);

@@ -86,7 +86,7 @@ const INSTEAD: Readonly<Record<string, { readonly A: string; readonly B: string;
   'merge-into-gap': both('1=m1 3=m3[\\Flagged,kw1] 4=m2[\\Seen]'),
   'merge-head': both('2=m2[\\Seen] 3=m3[\\Flagged,kw1] 4=m1'),
   // Keywords have no case, the first one is no change, and flags of mails with two UIDs are merged.
-  'kw-case': both('1=m1[KWX] 2=m2[\\Seen] 3=m3[\\Flagged,kw1]'),
+  'kw-case': both('1=m1[kwx] 2=m2[\\Seen] 3=m3[\\Flagged,kw1]'),
   'more-remove-vs-add-other': both('1=m1 2=m2[\\Seen] 3=m3[kw2]'),
   'mismatch-flags': both('1=m1 5=b[\\Flagged,\\Seen,kwB]'),
   // A backup repairs itself in the same run.
@@ -236,7 +236,7 @@ function filterOf(options: readonly string[]): MailFilter {
 function parseMails(text: string): readonly SeenMail[] {
   return text.split(' ').map((word) => {
     const [, uid = '', guid = '', flags = ''] = /^(\d+)=([^[]+)(?:\[(.*)\])?$/.exec(word) ?? [];
-    return { uid: Number(uid), guid, ...splitFlags(flags.split(',').filter((flag) => flag !== '')) };
+    return { uid: Number(uid), guid, ...lowered(splitFlags(flags.split(',').filter((flag) => flag !== ''))) };
   });
 }
 
@@ -245,8 +245,12 @@ function seenOf(messages: readonly Message[]): readonly SeenMail[] {
     uid,
     guid,
     flags: splitFlags(flags).flags,
-    keywords,
+    keywords: keywords.map((keyword) => keyword.toLowerCase()),
   }));
+}
+
+function lowered({ flags, keywords }: ReturnType<typeof splitFlags>): ReturnType<typeof splitFlags> {
+  return { flags, keywords: keywords.map((keyword) => keyword.toLowerCase()) };
 }
 
 const scenarios = load();

@@ -1,0 +1,182 @@
+/** What has to hold of every story, wherever the mail lies. DSYNC_RUNS multiplies the number of stories. */
+import { test as property } from '@fast-check/jest';
+import { describe, expect, test } from '@jest/globals';
+
+import type { Clock, MakePlace } from '../support/side.ts';
+import type { DeedOptions } from './story.ts';
+import {
+  act,
+  begin,
+  comparable,
+  expectNothingDone,
+  expectNothingLostNorDoubled,
+  other,
+  run,
+  see,
+  sourceOf,
+  stories,
+  type Story,
+} from './tell.ts';
+
+export interface ConvergenceWorld {
+  readonly deeds: DeedOptions & { readonly chapters?: number };
+  readonly runs: Readonly<Record<'twoWay' | 'forgetful' | 'start' | 'backup' | 'oneWay', number>>;
+  /** What clients were shown is told by the place of files: the other side may learn it in the run after. */
+  readonly recentLater?: true;
+  /** A place for one story. */
+  open(): Promise<{ readonly clock: Clock; readonly makePlace: MakePlace } & AsyncDisposable>;
+}
+
+const RUNS = Number(process.env['DSYNC_RUNS'] ?? 1);
+const TIMEOUT_MS = 240_000 * Math.max(1, RUNS);
+
+export function testConvergence(world: ConvergenceWorld): void {
+  let promised = 0;
+  let begun = 0;
+  const runs = (n: number): { readonly numRuns: number } => {
+    const numRuns = Math.max(1, Math.round(n * RUNS));
+    promised += numRuns;
+    return { numRuns };
+  };
+  const tell = async (story: Story): Promise<Awaited<ReturnType<typeof begin>> & AsyncDisposable> => {
+    const place = await world.open();
+    begun += 1;
+    return {
+      ...(await begin(story, place.clock, place.makePlace)),
+      [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
+    };
+  };
+
+  describe('two-way syncs', () => {
+    for (const forget of [false, true]) {
+      property.prop(
+        [stories(['sync'], { ...world.deeds, forget })],
+        runs(forget ? world.runs.forgetful : world.runs.twoWay),
+      )(
+        `make both sides equal, lose and double nothing, and leave nothing to do${forget ? ', also when a side loses its history' : ''}`,
+        async (story) => {
+          await using told = await tell(story);
+          for (const { acts, algorithm, start } of story.chapters) {
+            await act(told, acts);
+            let result = await run(told, start, 'sync', algorithm);
+            // A history that is gone makes the state worthless; the run says so, and the next one has none.
+            if (forget && result.exit === 2 && result.state === '') result = await run(told, start, 'sync', algorithm);
+            expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+            const [a, b] = [await see(told, 'A'), await see(told, 'B')];
+            expect(comparable(a)).toEqual(comparable(b));
+            expectNothingLostNorDoubled(told, a);
+          }
+          if (world.recentLater) await run(told, 'A', 'sync', 'full');
+          for (const [start, algorithm] of [
+            ['A', 'changed'],
+            ['B', 'full'],
+            ['A', 'state'],
+            ['B', 'state'],
+          ] as const) {
+            const again = await run(told, start, 'sync', algorithm);
+            expect(again.error).toBeNull();
+            expectNothingDone(again.report, { mayLook: algorithm === 'full' });
+          }
+        },
+        TIMEOUT_MS,
+      );
+    }
+
+    property.prop([stories(['sync'], { ...world.deeds, foreign: false, chapters: 2 })], runs(world.runs.start))(
+      'end the same whichever side starts, flags apart',
+      async (story) => {
+        const ends: unknown[] = [];
+        for (const swap of [false, true]) {
+          await using told = await tell(story);
+          for (const { acts, start } of story.chapters) {
+            await act(told, acts);
+            await run(told, swap ? other(start) : start, 'sync', 'full');
+          }
+          ends.push(withoutFlags(await see(told, 'A')));
+        }
+        expect(ends[1]).toEqual(ends[0]);
+      },
+      TIMEOUT_MS,
+    );
+  });
+
+  describe('one-sided runs', () => {
+    property.prop([stories(['backup', 'backup -R'], world.deeds)], runs(world.runs.backup))(
+      'backup makes the destination equal, leaves the source alone, and then has nothing to do',
+      async (story) => {
+        await using told = await tell(story);
+        for (const { acts, algorithm, start, command } of story.chapters) {
+          await act(told, acts);
+          const source = sourceOf(command, start);
+          const before = await see(told, source);
+          const result = await run(told, start, command, algorithm);
+          expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+          expect(await see(told, source)).toEqual(before);
+          expect(equalOfBackup(await see(told, other(source)))).toEqual(equalOfBackup(before));
+          const again = await run(told, start, command, algorithm);
+          expect(again.error).toBeNull();
+          expectNothingDone(again.report, { mayLook: algorithm === 'full' || world.recentLater === true });
+        }
+      },
+      TIMEOUT_MS,
+    );
+
+    property.prop([stories(['sync -1', 'sync -1 -R', 'sync'], world.deeds)], runs(world.runs.oneWay))(
+      'one-way runs never change the source, lose and double nothing, and then have nothing to do',
+      async (story) => {
+        await using told = await tell(story);
+        for (const { acts, algorithm, start, command } of story.chapters) {
+          await act(told, acts);
+          const source = sourceOf(command, start);
+          const before = await see(told, source);
+          const result = await run(told, start, command, algorithm);
+          expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+          if (command === 'sync') {
+            expect(comparable(await see(told, 'A'))).toEqual(comparable(await see(told, 'B')));
+          } else {
+            expect(await see(told, source)).toEqual(before);
+          }
+          expectNothingLostNorDoubled(told, mergedView(await see(told, 'A'), await see(told, 'B')));
+          const again = await run(told, start, command, algorithm);
+          expect(again.error).toBeNull();
+          expectNothingDone(again.report, { mayLook: command !== 'sync' || algorithm === 'full' });
+        }
+      },
+      TIMEOUT_MS,
+    );
+  });
+
+  // A property that runs out of time ends as if it had passed.
+  test('all stories were told to the end', () => {
+    expect(begun).toBeGreaterThanOrEqual(promised);
+  });
+}
+
+/** A tie between flags goes to the side that starts; nothing else may. */
+function withoutFlags(seen: Awaited<ReturnType<typeof see>>): unknown {
+  return Object.entries(seen.mailboxes).map(([name, box]) => [
+    name,
+    box.guid,
+    box.uidvalidity,
+    box.uidnext,
+    box.messages.map(({ uid, guid, date, body }) => [uid, guid, date, body]),
+  ]);
+}
+
+function equalOfBackup(seen: Awaited<ReturnType<typeof see>>): unknown {
+  const mailboxes = Object.entries(comparable(seen).mailboxes).map(([name, box]) => [
+    name,
+    { ...box, messages: box.messages.map(({ recent: _recent, ...mail }) => mail) },
+  ]);
+  return { ...seen, mailboxes };
+}
+
+/** Both sides' mails without what is on both, to see what neither has. */
+function mergedView(a: Awaited<ReturnType<typeof see>>, b: Awaited<ReturnType<typeof see>>): typeof a {
+  const known = new Set(Object.values(a.mailboxes).flatMap((box) => box.messages.map((m) => m.guid)));
+  const only = Object.entries(b.mailboxes).map(([name, box]) => [
+    `only B: ${name}`,
+    { ...box, messages: box.messages.filter((m) => !known.has(m.guid)) },
+  ]);
+  return { ...a, mailboxes: { ...a.mailboxes, ...Object.fromEntries(only) } };
+}
