@@ -171,7 +171,10 @@ function matrix(version: Pairing['version']): void {
     }
   });
   const cases = PAIRINGS.flatMap((pairing) =>
-    Object.entries(STORIES).map(([name, story]) => ({ ...pairing, version, name, story })),
+    Object.entries(STORIES)
+      // The carrier does not know what it carries: a few stories show that both work.
+      .filter(([name]) => pairing.carrier === 'tcp' || ['sync -f', 'backup', 'backup -R'].includes(name))
+      .map(([name, story]) => ({ ...pairing, version, name, story })),
   );
   test.each(cases)('as $dovecotIs, by $carrier: $name', async ({ story, name: _name, ...pairing }) => {
     await story(ends, pairing);
