@@ -63,7 +63,11 @@ async function serve(session: Session): Promise<SlaveReport> {
   for (;;) {
     // Where mailboxes come one after the other, whoever asks for the next one takes messages of the present one.
     await inFlight.room();
-    const conversation = await channel.acceptMailbox();
+    const conversation = await channel.acceptMailbox().catch(async (error: unknown) => {
+      // A mailbox that fails closes the channel: the reason is its failure, not that nothing more can be accepted.
+      await inFlight.end();
+      throw error;
+    });
     if (conversation === null) break;
     await inFlight.start(() => answerMailbox(session, conversation, byGuid));
   }
