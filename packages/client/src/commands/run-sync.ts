@@ -71,7 +71,11 @@ async function run(
 ): Promise<{ readonly report: SyncReport; readonly separator: string }> {
   const user = resolveUser(settings, request.user, (text) => log.debug(text));
   const destination = parseDestination(request.destination);
-  const open = { fsync: request.fsync ?? settings.fsync, dryRun: request.options.dryRun };
+  const open = {
+    fsync: request.fsync ?? settings.fsync,
+    dryRun: request.options.dryRun,
+    warn: (text: string): void => log.warning(text),
+  };
   // The other side starts while our own store is opened: most of a short run is start-up.
   const opening = openUserStore(user, open);
   const separator = async (): Promise<string> => (await opening).separator;

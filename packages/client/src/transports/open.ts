@@ -78,7 +78,13 @@ async function openLocal(location: MailLocation, context: OpenContext): Promise<
   }
   const fsync = request.fsync ?? settings.fsync;
   const openStore = async ({ dryRun }: OpenWish): Promise<MailStore> =>
-    await openLocation(there, { fsync, dryRun, home: null, separator: await context.separator() });
+    await openLocation(there, {
+      fsync,
+      dryRun,
+      home: null,
+      separator: await context.separator(),
+      warn: (text) => context.log.warning(text),
+    });
   const { connectLocal } = await import('./local.ts');
   return connectLocal(settings, openStore, request.options.stallTimeout * 1000, context.log);
 }

@@ -20,6 +20,8 @@ export interface StoreOptions {
   readonly dryRun: boolean;
   /** The hierarchy separator; null: the layout's own. */
   readonly separator: string | null;
+  /** Gets one line for each thing that was found wrong and could be mended. */
+  readonly warn: (text: string) => void;
 }
 
 /** Drivers by the word before the colon. */
@@ -56,6 +58,7 @@ async function openMaildir(location: ExpandedLocation, options: StoreOptions): P
     // As Dovecot does for a user's first mail; the store itself refuses if there was mail before that has vanished.
     create: true,
     fsync: options.fsync ? 'on' : 'off',
+    warn: options.warn,
     ...(location.control === null ? {} : { control: location.control }),
     ...(location.index === null ? {} : { indexDir: location.index }),
     ...(location.inbox === null ? {} : { inbox: location.inbox }),
@@ -69,7 +72,7 @@ async function openMaildir(location: ExpandedLocation, options: StoreOptions): P
  */
 export async function openUserStore(
   user: MailUser,
-  options: Pick<StoreOptions, 'fsync' | 'dryRun'>,
+  options: Pick<StoreOptions, 'fsync' | 'dryRun' | 'warn'>,
 ): Promise<MailStore> {
   const separator = user.namespaces.find((n) => n.separator !== null)?.separator ?? null;
   const distinct = withoutAliases(user.namespaces);

@@ -35,7 +35,9 @@ export type OpenStore = (wish: OpenWish) => Promise<MailStore>;
 export function findMailOf(settings: Settings, user: string, log: Log): OpenStore {
   const found = resolveUser(settings, user, (text) => log.debug(text));
   for (const { location } of found.namespaces) checkAccess(location);
-  return async ({ dryRun, noFsync }) => await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun });
+  const warn = (text: string): void => log.warning(text);
+  return async ({ dryRun, noFsync }) =>
+    await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun, warn });
 }
 
 /**
