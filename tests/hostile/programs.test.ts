@@ -1,0 +1,289 @@
+/** Bad input and a bad machine, as a user of the programs meets them: one line, its exit status, and the mail as before. */
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, lchownSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, connect, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+
+import { describe, expect, test } from '@jest/globals';
+
+import { temporaryFolder, type TemporaryFolder } from '../support/maildir-side.ts';
+import { describeWith } from '../support/needs.ts';
+import { snapshotOf } from '../support/snapshot.ts';
+
+const BIN = join(import.meta.dirname, '../../node_modules/.bin');
+const PASSWORD = 'of the server';
+/** An ordinary user of every system. */
+const NOBODY = 65_534;
+
+interface Ended {
+  readonly status: number | null;
+  readonly stderr: string;
+}
+
+/** Runs `dsync` to its end; `as` is the user that it runs as. */
+function dsync(
+  maildir: string,
+  args: readonly string[],
+  more: { readonly as?: number; readonly password?: string } = {},
+): Promise<Ended> {
+  const settings = ['-o', `mail_location=maildir:${maildir}`, '-o', `doveadm_password=${more.password ?? PASSWORD}`];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(BIN, 'dsync'), ...settings, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...(more.as === undefined ? {} : { uid: more.as, gid: more.as, env: { ...process.env, HOME: '/nonexistent' } }),
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.once('error', reject);
+    child.once('close', (status) => resolve({ status, stderr }));
+  });
+}
+
+interface Pair {
+  readonly folder: string;
+  readonly near: string;
+  readonly far: string;
+  /** Delivers a mail to one side. */
+  deliver(side: 'near' | 'far', name: string, folder?: string, bytes?: number): void;
+}
+
+/** Two Maildirs that are equal. */
+async function syncedPair(folder: TemporaryFolder): Promise<Pair> {
+  const pair: Pair = {
+    folder: folder.path,
+    near: join(folder.path, 'near', 'Maildir'),
+    far: join(folder.path, 'far', 'Maildir'),
+    deliver(side, name, box = '', bytes = 20) {
+      const at = join(this[side], box);
+      for (const part of ['cur', 'new', 'tmp']) mkdirSync(join(at, part), { recursive: true });
+      writeFileSync(join(at, 'new', `${name}.elsewhere`), `Subject: ${name}\n\n${'x'.repeat(bytes)}\n`);
+    },
+  };
+  pair.deliver('near', '1700000001.M1P1');
+  pair.deliver('near', '1700000002.M2P1', '.Sent');
+  mkdirSync(join(folder.path, 'far'), { recursive: true });
+  expect(await dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`])).toEqual({ status: 0, stderr: '' });
+  return pair;
+}
+
+/** The other side's own lines, which it sends along, come before. */
+const oneLine = (stderr: string): boolean => /^([^\n]*: remote: [^\n]*\n)*[^\n]+\n$/.test(stderr);
+
+/** A side's own look at mails that others delivered gives them UIDs, whatever comes of the run. */
+const withoutUids = (lines: readonly string[]): readonly string[] =>
+  lines.filter((line) => !line.includes('dovecot-uidlist'));
+
+/** One line that says why, the status, and neither side is different from before. */
+async function expectRefusal(pair: Pair, run: () => Promise<Ended>, status: number, says: RegExp): Promise<void> {
+  const seen = (): readonly unknown[] => [withoutUids(snapshotOf(pair.near)), snapshotOf(pair.far)];
+  const before = seen();
+  const ended = await run();
+  expect(ended).toMatchObject({ status, stderr: expect.stringMatching(says) });
+  expect({ oneLine: oneLine(ended.stderr), stderr: ended.stderr }).toMatchObject({ oneLine: true });
+  expect(seen()).toEqual(before);
+}
+
+interface RunningServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** The real server, for users whose folders are below `root`. */
+async function startServer(root: string): Promise<RunningServer> {
+  const settings = ['-o', `mail_location=maildir:${root}/%u/Maildir`, '-o', `doveadm_password=${PASSWORD}`];
+  const child = spawn(process.execPath, [join(BIN, 'dsync-server'), ...settings, '--listen', 'tcp:127.0.0.1:0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  let said = '';
+  const port = await new Promise<number>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      const found = /listening on .*:(\d+)/.exec(said)?.[1];
+      if (found !== undefined) resolve(Number(found));
+    });
+    void ended.then(() => reject(new Error(`the server ended: ${said}`)));
+  });
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** A listener that is no server of ours. */
+async function startImpostor(greet: (socket: Socket) => void): Promise<RunningServer> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    greet(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+describe('over the network', () => {
+  test('a wrong password is 75', async () => {
+    await using folder = temporaryFolder('hostile');
+    const pair = await syncedPair(folder);
+    pair.deliver('near', '1700000009.M9P1');
+    await using server = await startServer(folder.path);
+    const run = (): Promise<Ended> =>
+      dsync(pair.near, ['sync', '-u', 'far', `tcp:127.0.0.1:${server.port}`], { password: 'a guess' });
+    await expectRefusal(pair, run, 75, /[Aa]uth|login|password/);
+    expect((await dsync(pair.near, ['sync', '-u', 'far', `tcp:127.0.0.1:${server.port}`])).status).toBe(0);
+  });
+
+  test.each(['nobody-here', '../far', '..', 'a/b', ''])('an unknown user is 67 or misuse: %j', async (user) => {
+    await using folder = temporaryFolder('hostile');
+    const pair = await syncedPair(folder);
+    await using server = await startServer(folder.path);
+    const run = (): Promise<Ended> => dsync(pair.near, ['sync', '-u', user, `tcp:127.0.0.1:${server.port}`]);
+    await expectRefusal(pair, run, user === '' ? 64 : 67, user === '' ? /-u/ : /User doesn't exist/);
+    expect(readdirSync(folder.path).toSorted()).toEqual(['far', 'near']);
+  });
+
+  const garbage = randomBytes(5000);
+  test.each<[string, (socket: Socket) => void]>([
+    ['answers with garbage', (socket) => socket.write(garbage)],
+    ['answers with an endless line', (socket) => socket.write('x'.repeat(1_000_000))],
+    ['speaks another protocol', (socket) => socket.write('* OK [CAPABILITY IMAP4rev1] ready\r\n')],
+    ['closes at once', (socket) => socket.end()],
+    ['says nothing', () => {}],
+  ])('a server that %s is 75', async (_what, greet) => {
+    await using folder = temporaryFolder('hostile');
+    const pair = await syncedPair(folder);
+    pair.deliver('near', '1700000009.M9P1');
+    await using impostor = await startImpostor(greet);
+    const run = (): Promise<Ended> =>
+      dsync(pair.near, ['sync', '-u', 'far', '--connect-timeout', '1', '-T', '1', `tcp:127.0.0.1:${impostor.port}`]);
+    await expectRefusal(pair, run, 75, /Error: /);
+  });
+
+  test('a client that sends garbage, or nothing, or a huge frame, leaves the server to the others', async () => {
+    await using folder = temporaryFolder('hostile');
+    const pair = await syncedPair(folder);
+    pair.deliver('near', '1700000009.M9P1');
+    await using server = await startServer(folder.path);
+    const before = snapshotOf(pair.far);
+    const sockets = [
+      garbage,
+      Buffer.alloc(0),
+      Buffer.from('VERSION\tdoveadm-server\t1\t4\n'.repeat(10)),
+      Buffer.alloc(2_000_000, 0xff),
+    ].map((bytes) => {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(bytes);
+      return socket;
+    });
+    expect(snapshotOf(pair.far)).toEqual(before);
+    expect((await dsync(pair.near, ['sync', '-u', 'far', `tcp:127.0.0.1:${server.port}`])).status).toBe(0);
+    for (const socket of sockets) socket.destroy();
+  });
+});
+
+describe('files that are not what they must be', () => {
+  test.each([
+    ['garbage', (file: string): void => writeFileSync(file, randomBytes(300))],
+    ['cut off in its header', (file: string): void => truncateSync(file, 20)],
+    ['of a version that does not exist', (file: string): void => writeFileSync(file, '99 V1 N1 Gabc\n')],
+    [
+      'with a record that is none',
+      (file: string): void => writeFileSync(file, '3 V7 N5 G000000000000000000000000000000a1\nx :y\n'),
+    ],
+    [
+      'with UIDs that do not ascend',
+      (file: string): void => writeFileSync(file, '3 V7 N5 G000000000000000000000000000000a1\n3 :y\n2 :z\n'),
+    ],
+  ])('a uidlist that is %s is 75, and is not mended by guessing', async (_what, damage) => {
+    await using folder = temporaryFolder('hostile');
+    const pair = await syncedPair(folder);
+    pair.deliver('near', '1700000009.M9P1');
+    damage(join(pair.far, 'dovecot-uidlist'));
+    const run = (): Promise<Ended> => dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`]);
+    await expectRefusal(pair, run, 75, /dovecot-uidlist/);
+  });
+
+  test.each([
+    ['garbage', (file: string): void => writeFileSync(file, randomBytes(100_000))],
+    ['cut in half', (file: string): void => truncateSync(file, 9000)],
+    ['empty', (file: string): void => truncateSync(file, 0)],
+  ])('a journal that is %s costs a comparison, and no mail', async (_what, damage) => {
+    await using folder = temporaryFolder('hostile');
+    const pair = await syncedPair(folder);
+    const before = [snapshotOf(pair.near), snapshotOf(pair.far)];
+    for (const side of [pair.near, pair.far]) damage(join(side, 'dsync-journal'));
+    const ended = await dsync(pair.near, ['sync', '-f', '-u', 'anna', `maildir:${pair.far}`]);
+    expect(ended.status).toBe(0);
+    for (const line of ended.stderr.split('\n').filter((text) => text !== ''))
+      expect(line).toMatch(/Warning: .*journal/);
+    expect([snapshotOf(pair.near), snapshotOf(pair.far)]).toEqual(before);
+    expect(await dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`])).toEqual({ status: 0, stderr: '' });
+  });
+});
+
+describeWith(['root'], 'a machine that fails', () => {
+  test('a disk that is full is 75; with room again, the run completes', async () => {
+    await using folder = temporaryFolder('hostile');
+    const disk = join(folder.path, 'far');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'dsync-test', disk]);
+    try {
+      const pair = await syncedPair(folder);
+      for (let n = 10; n < 40; n += 1) pair.deliver('near', `17000000${n}.M${n}P1`, n % 2 === 0 ? '' : '.Sent', 60_000);
+      const run = (): Promise<Ended> => dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`]);
+      const before = snapshotOf(pair.far);
+      const ended = await run();
+      expect(ended).toMatchObject({ status: 75, stderr: expect.stringMatching(/ENOSPC|no space|full/i) });
+      expect(oneLine(ended.stderr)).toBe(true);
+      expect(snapshotOf(pair.far)).toEqual(before);
+      execFileSync('mount', ['-o', 'remount,size=16m', disk]);
+      expect(await run()).toEqual({ status: 0, stderr: '' });
+      expect(mailsIn(pair.far)).toEqual(mailsIn(pair.near));
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+
+  test.each([
+    ['a folder', '.Sent', 0o000],
+    ['the mails of a folder', '.Sent/cur', 0o000],
+    ['a folder that can be read but not written', '.Sent', 0o500],
+  ])('%s that an ordinary user may not open is 77', async (_what, name, mode) => {
+    await using folder = temporaryFolder('hostile');
+    const pair = await syncedPair(folder);
+    pair.deliver('near', '1700000009.M9P1', '.Sent');
+    chmodSync(folder.path, 0o755);
+    for (const side of ['near', 'far']) {
+      lchownSync(join(folder.path, side), NOBODY, NOBODY);
+      for (const entry of readdirSync(join(folder.path, side), { recursive: true, encoding: 'utf8' }))
+        lchownSync(join(folder.path, side, entry), NOBODY, NOBODY);
+    }
+    chmodSync(join(pair.far, name), mode);
+    if (mode === 0o500) for (const part of ['cur', 'new', 'tmp']) chmodSync(join(pair.far, name, part), mode);
+    const run = (): Promise<Ended> => dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`], { as: NOBODY });
+    const before = snapshotOf(pair.far);
+    const ended = await run();
+    expect(ended).toMatchObject({ status: 77, stderr: expect.stringMatching(/EACCES|permission/i) });
+    expect({ oneLine: oneLine(ended.stderr), stderr: ended.stderr }).toMatchObject({ oneLine: true });
+    expect(snapshotOf(pair.far)).toEqual(before);
+  });
+});
+
+/** Digests of all mails, sorted. */
+const mailsIn = (root: string): readonly string[] =>
+  snapshotOf(root)
+    .filter((line) => /(^|\/)(cur|new)\/[^ ]/.test(line))
+    .map((line) => line.split(' ').at(-1) ?? '')
+    .toSorted();
