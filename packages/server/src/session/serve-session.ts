@@ -36,8 +36,7 @@ export function findMailOf(settings: Settings, user: string, log: Log): OpenStor
   const found = resolveUser(settings, user, (text) => log.debug(text));
   for (const { location } of found.namespaces) checkAccess(location);
   const warn = (text: string): void => log.warning(text);
-  return async ({ dryRun, noFsync }) =>
-    await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun, warn });
+  return async ({ dryRun, noFsync }) => await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun, warn });
 }
 
 /**
