@@ -3,6 +3,7 @@ export default {
   testEnvironment: 'node',
   // A hang is to be found, a slow machine is not: disks that many tests flush at once can take seconds for one.
   testTimeout: 60_000,
+  setupFiles: ['<rootDir>/tests/support/seed.js'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
