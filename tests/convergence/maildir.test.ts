@@ -4,7 +4,7 @@ import { testConvergence } from './properties.ts';
 
 testConvergence({
   deeds: { foreign: true, most: 6, chapters: 2 },
-  runs: { twoWay: 120, forgetful: 40, start: 20, backup: 60, oneWay: 60 },
+  runs: { twoWay: 120, forgetful: 40, start: 20, backup: 60, oneWay: 60, mixed: 60 },
   recentLater: true,
   open: async () => {
     const folder = temporaryFolder('story');

@@ -3,7 +3,7 @@ import { testConvergence } from './properties.ts';
 
 testConvergence({
   deeds: {},
-  runs: { twoWay: 900, forgetful: 400, start: 200, backup: 400, oneWay: 400 },
+  runs: { twoWay: 900, forgetful: 400, start: 200, backup: 400, oneWay: 400, mixed: 500 },
   open: async () => {
     const clock = new Clock();
     return { clock, makePlace: memoryPlaces(clock), [Symbol.asyncDispose]: async () => {} };

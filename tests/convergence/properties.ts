@@ -20,8 +20,8 @@ import {
 
 export interface ConvergenceWorld {
   readonly deeds: DeedOptions & { readonly chapters?: number };
-  readonly runs: Readonly<Record<'twoWay' | 'forgetful' | 'start' | 'backup' | 'oneWay', number>>;
-  /** What clients were shown is told by the place of files: the other side may learn it in the run after. */
+  readonly runs: Readonly<Record<'twoWay' | 'forgetful' | 'start' | 'backup' | 'oneWay' | 'mixed', number>>;
+  /** What clients were shown is told by the place of files: the sides may need some more runs to agree on that. */
   readonly recentLater?: true;
   /** A place for one story. */
   open(): Promise<{ readonly clock: Clock; readonly makePlace: MakePlace } & AsyncDisposable>;
@@ -29,6 +29,8 @@ export interface ConvergenceWorld {
 
 const RUNS = Number(process.env['DSYNC_RUNS'] ?? 1);
 const TIMEOUT_MS = 240_000 * Math.max(1, RUNS);
+
+const LAST_CHAPTER: Story['chapters'][number] = { acts: [], command: 'sync', algorithm: 'changed', start: 'A' };
 
 export function testConvergence(world: ConvergenceWorld): void {
   let promised = 0;
@@ -66,7 +68,10 @@ export function testConvergence(world: ConvergenceWorld): void {
             expect(comparable(a)).toEqual(comparable(b));
             expectNothingLostNorDoubled(told, a);
           }
-          if (world.recentLater) await run(told, 'A', 'sync', 'full');
+          for (let runs = 0; world.recentLater && runs < 3; runs += 1) {
+            const { report } = await run(told, 'A', 'sync', 'changed');
+            if (report?.mailboxes.length === 0) break;
+          }
           for (const [start, algorithm] of [
             ['A', 'changed'],
             ['B', 'full'],
@@ -142,6 +147,32 @@ export function testConvergence(world: ConvergenceWorld): void {
           expectNothingDone(again.report, {
             mayLook: command !== 'sync' || algorithm === 'full' || world.recentLater === true,
           });
+        }
+      },
+      TIMEOUT_MS,
+    );
+  });
+
+  describe('all kinds of runs in turn', () => {
+    property.prop(
+      [stories(['sync', 'backup', 'backup -R', 'sync -1', 'sync -1 -R'], { ...world.deeds, forget: true })],
+      runs(world.runs.mixed),
+    )(
+      'do what each of them promises, with states that other kinds of runs left',
+      async (story) => {
+        await using told = await tell(story);
+        for (const { acts, algorithm, start, command } of [...story.chapters, LAST_CHAPTER]) {
+          await act(told, acts);
+          const source = sourceOf(command, start);
+          const before = await see(told, source);
+          let result = await run(told, start, command, algorithm);
+          if (result.exit === 2 && result.state === '') result = await run(told, start, command, algorithm);
+          expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+          const [a, b] = [await see(told, 'A'), await see(told, 'B')];
+          if (command === 'sync') expect(comparable(a)).toEqual(comparable(b));
+          else expect(source === 'A' ? a : b).toEqual(before);
+          if (command.startsWith('backup')) expect(equalOfBackup(a)).toEqual(equalOfBackup(b));
+          expectNothingLostNorDoubled(told, mergedView(a, b));
         }
       },
       TIMEOUT_MS,

@@ -7,6 +7,7 @@ import { type MailStore, StoreError } from '@dsync/storage';
 import { fc } from '@fast-check/jest';
 
 import { bodyOf, DEFAULT_DATE, guidOf } from '../support/mails.ts';
+import type { SideSeen } from '../support/read-side.ts';
 import type { Place } from '../support/side.ts';
 import * as foreign from './foreign.ts';
 
@@ -145,6 +146,15 @@ export class Ledger {
   /** Before a sync: mails in mailboxes that one side deleted may go with them. */
   async beforeSync(store: MailStore): Promise<void> {
     for (const guid of this.deletedBoxes) await this.#kill(store, guid);
+  }
+
+  /** What a backup's destination has more than the source goes. */
+  beforeBackup(source: SideSeen, destination: SideSeen): void {
+    const labels = (seen: SideSeen): readonly string[] =>
+      Object.values(seen.mailboxes).flatMap((box) => box.messages.map((message) => message.guid));
+    const stays = new Set(labels(source));
+    const going = new Set(labels(destination).filter((label) => !stays.has(label)));
+    for (const [guid, label] of this.delivered) if (going.has(label)) this.killed.add(guid);
   }
 
   async #kill(store: MailStore, guid: string): Promise<void> {

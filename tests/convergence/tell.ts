@@ -97,6 +97,10 @@ export async function run(told: Told, start: SideName, command: Command, algorit
   await using far = await told.places[other(start)].open();
   await told.ledger.beforeSync(near);
   await told.ledger.beforeSync(far);
+  if (word === 'backup') {
+    const [from, to] = command.includes('-R') ? [far, near] : [near, far];
+    told.ledger.beforeBackup(await readSide(from), await readSide(to));
+  }
   const result = await runSync(near, far, readOptions(word === 'backup' ? 'backup' : 'sync', words));
   if (result.state !== null) told.states.set(start, result.state);
   return result;
