@@ -33,10 +33,17 @@ export class PipeEnd extends Duplex {
       done(new Error('the other end of the pipe is closed'));
       return;
     }
-    let room = true;
-    for (const chunk of chunks) room = other.push(chunk);
-    if (room) process.nextTick(done);
-    else other.#resume = done;
+    // Never at once: what the other end writes in answer would reach us in the middle of what we are doing.
+    process.nextTick(() => {
+      if (other.destroyed) {
+        done(new Error('the other end of the pipe is closed'));
+        return;
+      }
+      let room = true;
+      for (const chunk of chunks) room = other.push(chunk);
+      if (room) done();
+      else other.#resume = done;
+    });
   }
 
   override _read(): void {

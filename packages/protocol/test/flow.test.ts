@@ -32,6 +32,35 @@ async function* endless(count: { n: number }): AsyncGenerator<Uint8Array> {
   }
 }
 
+describe('a pipe inside one process', () => {
+  test('carries many mails both ways at once, each answered while others are still being written', async () => {
+    const [m, s] = await pair();
+    const mailbox = m.openMailbox();
+    await mailbox.send(BOX);
+    await m.flush();
+    const theirs = await accept(s);
+    await theirs.send(BOX);
+    await s.flush();
+    await mailbox.receive();
+    const count = 1500;
+    const send = async (to: Conversation): Promise<void> => {
+      for (let n = 0; n < count; n++)
+        await to.send({ kind: 'mail', guid: `g${n}`, stream: true }, Buffer.alloc(n % 10 === 0 ? 60_000 : 7_000, n));
+      await to.send(STATE);
+    };
+    const receive = async (from: Conversation): Promise<string[]> => {
+      const seen: string[] = [];
+      for (let got = await from.receive(); got.kind === 'mail'; got = await from.receive()) seen.push(got.guid ?? '');
+      return seen;
+    };
+    const [, , here, there] = await Promise.all([send(mailbox), send(theirs), receive(mailbox), receive(theirs)]);
+    const all = Array.from({ length: count }, (_, n) => `g${n}`);
+    expect(here).toEqual(all);
+    expect(there).toEqual(all);
+    await Promise.all([m.close(), s.close()]);
+  });
+});
+
 describe('a reader that is slow', () => {
   test('holds back the sender of a large body after a few MiB', async () => {
     const [m, s] = await pair();

@@ -140,8 +140,10 @@ export class Inbox {
     this.#unused -= frame.cost;
     this.#owed += frame.cost;
     if (this.#owed >= CREDIT_PORTION && !this.#retired) {
-      this.#port.credit(this.#owed);
+      // Over a pipe in this process the peer's next frames can come while the credit is being written.
+      const owed = this.#owed;
       this.#owed = 0;
+      this.#port.credit(owed);
     }
     return frame;
   }

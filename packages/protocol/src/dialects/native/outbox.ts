@@ -134,14 +134,13 @@ export class Outbox {
 
   /** A frame may go while any credit is left, so credit can fall below zero by one frame. */
   #pump(): void {
-    let sent = 0;
-    while (sent < this.#waiting.length && this.#credit > 0) {
-      const frame = this.#waiting[sent++];
+    while (this.#credit > 0) {
+      // Taken away first: over a pipe in this process credit can come, and call this again, while the frame is written.
+      const frame = this.#waiting.shift();
       if (frame === undefined) break;
       this.#credit -= costOf(frame.length - FRAME_HEADER);
       this.#port.write(frame);
     }
-    if (sent > 0) this.#waiting.splice(0, sent);
     if (this.#waiting.length > 0) return;
     const wakers = this.#wakers;
     this.#wakers = [];
