@@ -43,7 +43,7 @@ class Story {
 
   async run(words = '', command: 'sync' | 'backup' = 'sync', start: 'A' | 'B' = 'A'): Promise<string | null> {
     const list = words === '' ? [] : words.split(' ').map((word) => (word === "''" ? '' : word));
-    const result = await runHere(this.pair, { start, command, words: list, during: null });
+    const result = await runHere('native')(this.pair, { start, command, words: list, during: null });
     expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
     return result.state;
   }
@@ -306,7 +306,12 @@ describe('not converging, or silently incomplete', () => {
 
   test('17: a selection by special use, which no store here can tell, is refused rather than empty', async () => {
     const story = await Story.begin({ foo: box(mails('m1')) });
-    const result = await runHere(story.pair, { start: 'A', command: 'sync', words: ['-m', '\\Sent'], during: null });
+    const result = await runHere('native')(story.pair, {
+      start: 'A',
+      command: 'sync',
+      words: ['-m', '\\Sent'],
+      during: null,
+    });
     expect(result.exit).toBe(64);
   });
 

@@ -85,12 +85,16 @@ export function recordedOutcome(scenario: Scenario): Outcome {
   };
 }
 
-/** A run inside this process. */
-export const runHere: Runner = async (pair, { start, command, words, during }) => {
-  await using near = await pair[start].open();
-  await using far = await pair[otherSide(start)].open();
-  return await runSync(near, far, readOptions(command, words), hooksOf(pair, during));
-};
+export type Dialect = 'native' | 'dovecot';
+
+/** Runs inside this process. */
+export function runHere(dialect: Dialect): Runner {
+  return async (pair, { start, command, words, during }) => {
+    await using near = await pair[start].open();
+    await using far = await pair[otherSide(start)].open();
+    return await runSync(near, far, readOptions(command, words), { ...hooksOf(pair, during), dialect });
+  };
+}
 
 export const otherSide = (side: SideName): SideName => (side === 'A' ? 'B' : 'A');
 

@@ -7,5 +7,5 @@ import { makeTestCertificates, tcpsWorld } from './tcps-world.ts';
 describeWith(['vectors'], 'every recorded scenario, with the command line and a server over TLS', () => {
   const certificates = makeTestCertificates();
   afterAll(() => certificates[Symbol.asyncDispose]());
-  testEachScenario((scenario) => tcpsWorld(scenario, certificates.path));
+  testEachScenario('native', (scenario) => tcpsWorld(scenario, certificates.path));
 });

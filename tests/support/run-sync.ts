@@ -1,4 +1,4 @@
-/** One run between two stores in this process, through the engine and the native dialect. */
+/** One run between two stores in this process, through the engine and either dialect. */
 import type { Duplex } from 'node:stream';
 
 import { type Channel, createPipe, openChannel } from '@dsync/protocol';
@@ -31,6 +31,8 @@ export interface RunHooks {
   /** The carrier; by default a pipe in memory. */
   readonly carrier?: () => readonly [Duplex, Duplex];
   readonly stallTimeoutMs?: number;
+  /** What both ends speak; by default the native dialect. */
+  readonly dialect?: 'native' | 'dovecot';
 }
 
 /** Runs once; both stores stay open. Never throws: a failure is in the result. */
@@ -69,6 +71,7 @@ export async function startSide(
     role: 'master',
     handshake: masterHandshake(options, HOST),
     stallTimeoutMs: hooks.stallTimeoutMs ?? STALL_MS,
+    dialect: hooks.dialect ?? 'native',
   });
   const channel = hooks.wrap?.(opened) ?? opened;
   return await runMaster(store, channel, options, {}, HOST);
@@ -79,6 +82,7 @@ async function serveSide(store: MailStore, carrier: Duplex, hooks: RunHooks): Pr
     role: 'slave',
     handshake: slaveHandshake(HOST),
     stallTimeoutMs: hooks.stallTimeoutMs ?? STALL_MS,
+    dialect: hooks.dialect ?? 'native',
   });
   await runSlave(store, channel, {}, HOST);
 }

@@ -1,0 +1,3 @@
+import { testScenariosOnMaildirs } from './on-maildirs.ts';
+
+testScenariosOnMaildirs('dovecot');
