@@ -23,6 +23,8 @@ export interface ConvergenceWorld {
   readonly runs: Readonly<Record<'twoWay' | 'forgetful' | 'start' | 'backup' | 'oneWay' | 'mixed', number>>;
   /** What clients were shown is told by the place of files: the sides may need some more runs to agree on that. */
   readonly recentLater?: true;
+  /** Stories of two-way syncs that are told besides. */
+  readonly told?: readonly Story[];
   /** A place for one story. */
   open(): Promise<{ readonly clock: Clock; readonly makePlace: MakePlace } & AsyncDisposable>;
 }
@@ -35,10 +37,10 @@ const LAST_CHAPTER: Story['chapters'][number] = { acts: [], command: 'sync', alg
 export function testConvergence(world: ConvergenceWorld): void {
   let promised = 0;
   let begun = 0;
-  const runs = (n: number): { readonly numRuns: number } => {
-    const numRuns = Math.max(1, Math.round(n * RUNS));
+  const runs = (n: number, told: readonly Story[] = []): { readonly numRuns: number; readonly examples: [Story][] } => {
+    const numRuns = Math.max(1, Math.round(n * RUNS)) + told.length;
     promised += numRuns;
-    return { numRuns };
+    return { numRuns, examples: told.map((story) => [story]) };
   };
   const tell = async (story: Story): Promise<Awaited<ReturnType<typeof begin>> & AsyncDisposable> => {
     const place = await world.open();
@@ -53,7 +55,7 @@ export function testConvergence(world: ConvergenceWorld): void {
     for (const forget of [false, true]) {
       property.prop(
         [stories(['sync'], { ...world.deeds, forget })],
-        runs(forget ? world.runs.forgetful : world.runs.twoWay),
+        forget ? runs(world.runs.forgetful) : runs(world.runs.twoWay, world.told),
       )(
         `make both sides equal, lose and double nothing, and leave nothing to do${forget ? ', also when a side loses its history' : ''}`,
         async (story) => {

@@ -28,6 +28,7 @@ import { Folder, isSettled, nowNs, type FoundMail, type Stamp } from './folder.t
 import { keywordsOf, type KeywordLetters } from './keywords-file.ts';
 import { isInbox } from './layout.ts';
 import { Mutex } from './mutex.ts';
+import { firstUnshown } from './recent.ts';
 import { hasAbandoned, recover } from './temporary.ts';
 import { printUidlist, type Uidlist, type UidlistRecord } from './uidlist.ts';
 import { nextUidValidity } from './uidvalidity.ts';
@@ -295,7 +296,8 @@ export class Box {
     const complete = isComplete({ ...view, files });
     const settled = listed && complete;
     const shown = head !== null && head.uidValidity === view.uidlist.uidValidity ? head.firstRecentUid : 1;
-    const firstRecentUid = Math.max(shown, firstRecent(view, files));
+    const places = view.uidlist.records.map(({ uid, base }) => ({ uid, at: files.get(base)?.at }));
+    const firstRecentUid = firstUnshown(places, shown);
     const observed = observedMails(view, files);
     const { step, changed } = observe(head === null ? null : { head, mails }, {
       guid,
@@ -475,10 +477,4 @@ function observedMails({ uidlist, letters }: View, files: ReadonlyMap<string, Fo
     });
   }
   return mails;
-}
-
-/** Mails in new/ have not been shown to a client yet, all others have. */
-function firstRecent({ uidlist }: View, files: ReadonlyMap<string, FoundMail>): number {
-  for (const { uid, base } of uidlist.records) if (files.get(base)?.at.startsWith('new/') === true) return uid;
-  return (uidlist.records.at(-1)?.uid ?? 0) + 1;
 }

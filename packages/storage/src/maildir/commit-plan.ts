@@ -11,6 +11,7 @@ import { settleUids, type SettledUids } from '../journal/settle-uids.ts';
 import { baseOf, uidNextOf, type View } from './box.ts';
 import { makeBase, parseFileName, printFileName, sizeIn, type BaseClock } from './file-name.ts';
 import { addKeywords, keywordsOf, lettersFor, type KeywordLetters } from './keywords-file.ts';
+import { firstUnshown } from './recent.ts';
 import type { UidlistRecord } from './uidlist.ts';
 import { placeOf, type FlagChange, type Placed, type Work } from './work.ts';
 
@@ -56,6 +57,7 @@ export interface CommitPlan {
   readonly letters: KeywordLetters;
   readonly uids: SettledUids;
   readonly uidNext: number;
+  /** As a listing would tell it afterwards. */
   readonly firstRecentUid: number;
 }
 
@@ -68,14 +70,14 @@ export function planCommit(work: Work, view: View, memory: MailboxMemory, clock:
     ...wanted,
     ...[...work.flagged.values()].flatMap(({ keywords }) => keywords),
   ]);
-  const firstRecentUid = Math.max(work.rebuild === null ? head.firstRecentUid : 1, work.numbers.firstRecentUid ?? 0);
+  const shown = Math.max(work.rebuild === null ? head.firstRecentUid : 1, work.numbers.firstRecentUid ?? 0);
 
   const expunged = [...work.expunged.keys()]
     .flatMap((uid) => memory.mail(uid) ?? [])
     .filter((mail) => work.expunged.get(mail.uid) === mail.guid);
   const gone = new Set<number>(expunged.map(({ uid }) => uid));
   const lives = (uid: number): boolean => !gone.has(uid) && memory.mail(uid) !== undefined;
-  const mails = planMails(work, view, letters, final, firstRecentUid, clock);
+  const mails = planMails(work, view, letters, final, shown, clock);
   const flagged = [...work.flagged]
     .filter(([uid]) => lives(uid))
     .map(([uid, change]) => planFlags(uid, change, memory, letters));
@@ -87,8 +89,8 @@ export function planCommit(work: Work, view: View, memory: MailboxMemory, clock:
   ];
   const renames = [
     ...flagged.flatMap(({ uid, name }) => renameOf(uid, memory, name)),
-    ...(firstRecentUid > head.firstRecentUid && work.rebuild === null
-      ? shownMails(memory, firstRecentUid, new Set([...gone, ...flagged.map(({ uid }) => uid)]))
+    ...(shown > head.firstRecentUid && work.rebuild === null
+      ? shownMails(memory, shown, new Set([...gone, ...flagged.map(({ uid }) => uid)]))
       : []),
   ];
   const highest = [...mails.map(({ uid }) => uid), ...renumbered.map(({ to }) => to)].reduce(
@@ -100,7 +102,23 @@ export function planCommit(work: Work, view: View, memory: MailboxMemory, clock:
     work.numbers.uidNext ?? 1,
     work.rebuild === null ? Math.max(head.uidNext, uidNextOf(view.uidlist)) : 1,
   );
+  const stay = work.rebuild === null ? stayingMails(view, gone, renames, renumbered) : [];
+  const firstRecentUid = firstUnshown([...stay, ...mails], shown);
   return { mails, flagged, renumbered, expunged, renames, letters, uids, uidNext, firstRecentUid };
+}
+
+/** Mails that were there before and stay, with the UIDs and places that they have then. */
+function stayingMails(
+  { uidlist, files }: View,
+  gone: ReadonlySet<number>,
+  renames: readonly PlannedRename[],
+  renumbered: readonly { readonly from: number; readonly to: number }[],
+): { readonly uid: number; readonly at: string | undefined }[] {
+  const renamed = new Map(renames.map(({ uid, to }): [number, string] => [uid, to]));
+  const moved = new Map(renumbered.map(({ from, to }): [number, number] => [from, to]));
+  return uidlist.records
+    .filter(({ uid }) => !gone.has(uid))
+    .map(({ uid, base }) => ({ uid: moved.get(uid) ?? uid, at: renamed.get(uid) ?? files.get(base)?.at }));
 }
 
 const NOTHING_SETTLED: SettledUids = { wanted: new Map(), racing: new Map(), uidsChanged: false };

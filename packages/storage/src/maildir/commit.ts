@@ -300,7 +300,12 @@ function changesOf(work: Work, plan: CommitPlan, { skipped }: Carried): Omit<Syn
     modseq: mail.modseq,
     name: at,
   }));
-  const numbers = { ...work.rebuild, ...work.numbers, uidNext: plan.uidNext };
+  const numbers = {
+    ...work.rebuild,
+    ...work.numbers,
+    uidNext: plan.uidNext,
+    firstRecentUid: plan.firstRecentUid,
+  };
   if (work.rebuild !== null) return { rebuilt: true, saved, attributes: work.attributes, numbers };
   return {
     saved,
