@@ -36,6 +36,8 @@ export interface MemoryStoreOptions {
   readonly directories?: boolean;
   /** Whether INBOX can be deleted like any mailbox; default false: it is emptied instead. */
   readonly inboxDeletable?: boolean;
+  /** Whether mails keep the GUIDs that a sync gives them; default true. Otherwise they get GUIDs of the store's own. */
+  readonly keepsMailGuids?: boolean;
   /** The time in Unix seconds. */
   readonly now?: () => number;
 }
@@ -44,6 +46,7 @@ export class MemoryState {
   readonly separator: string;
   readonly keepsDirectories: boolean;
   readonly inboxDeletable: boolean;
+  readonly keepsMailGuids: boolean;
   readonly now: () => number;
   boxes = new Map<MailboxGuid, Box>();
   /** By `pathKey`. Empty unless directories are kept. */
@@ -54,6 +57,7 @@ export class MemoryState {
     this.separator = options.separator ?? '/';
     this.keepsDirectories = options.directories ?? false;
     this.inboxDeletable = options.inboxDeletable ?? false;
+    this.keepsMailGuids = options.keepsMailGuids ?? true;
     this.now = options.now ?? (() => Math.floor(Date.now() / 1000));
   }
 

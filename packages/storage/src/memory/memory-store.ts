@@ -19,20 +19,21 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
 }
 
 class InMemoryStore implements MemoryStore {
-  readonly capabilities: StoreCapabilities = {
-    keepsMailGuids: true,
-    onlyGuid128: false,
-    keepsUids: true,
-    keepsModseqs: true,
-    remembersExpunges: true,
-    keepsAttributes: true,
-  };
+  readonly capabilities: StoreCapabilities;
   readonly user: MemoryUser;
   readonly #state: MemoryState;
   readonly #locks = new Locks();
 
   constructor(state: MemoryState) {
     this.#state = state;
+    this.capabilities = {
+      keepsMailGuids: state.keepsMailGuids,
+      onlyGuid128: false,
+      keepsUids: true,
+      keepsModseqs: true,
+      remembersExpunges: true,
+      keepsAttributes: true,
+    };
     this.user = new MemoryUser(state);
   }
 

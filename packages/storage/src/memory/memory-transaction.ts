@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
+
 import type { Body, MailboxGuid, MailGuid, Uid } from '@dsync/protocol';
-import { uid as checkedUid } from '@dsync/protocol';
+import { mailGuid, uid as checkedUid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { applySync, type SyncChanges, type SyncedMail } from '../journal/apply-sync.ts';
@@ -58,7 +60,7 @@ export class MemoryTransaction implements MailboxTransaction {
     };
     const content = new Content(await readWhole(body), facts);
     this.#mustBeOpen();
-    this.#incoming.push({ how: 'save', mail, content });
+    this.#incoming.push({ how: 'save', mail: this.#named(mail), content });
   }
 
   copy(from: Uid, mail: Placed): void {
@@ -210,17 +212,24 @@ export class MemoryTransaction implements MailboxTransaction {
     });
   }
 
+  /** With the GUID that it gets here. */
+  #named<T extends Placed>(mail: T, present?: MailGuid): T {
+    if (this.#state.keepsMailGuids) return mail;
+    return { ...mail, guid: present ?? mailGuid(randomBytes(16).toString('hex')) };
+  }
+
   #take(how: 'copy' | 'keep', from: Uid, mail: Placed): void {
     this.#use();
-    const content = (this.#before.get(from) ?? this.#box.mails.get(from))?.content;
+    const source = this.#before.get(from) ?? this.#box.mails.get(from);
     // Expunged by somebody else meanwhile: there is nothing left to copy, and the other side has it still.
-    if (content === undefined) return;
+    if (source === undefined) return;
+    const { content } = source;
     const { pop3Uidl, pop3Order } = mail;
     const facts = {
       ...(pop3Uidl === undefined ? {} : { pop3Uidl }),
       ...(pop3Order === undefined ? {} : { pop3Order }),
     };
-    this.#incoming.push({ how, mail, content: content.with(facts) });
+    this.#incoming.push({ how, mail: this.#named(mail, source.guid), content: content.with(facts) });
   }
 
   #use(): void {

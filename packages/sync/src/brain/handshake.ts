@@ -5,7 +5,14 @@
 import type { MessageOf } from '@dsync/protocol';
 import { isMailboxGuid, ProtocolError } from '@dsync/protocol';
 
-import type { Algorithm, MailFilter, Mode, Selection, SyncOptions } from '../options.ts';
+import {
+  DEFAULT_OPTIONS,
+  type Algorithm,
+  type MailFilter,
+  type Mode,
+  type Selection,
+  type SyncOptions,
+} from '../options.ts';
 
 /** A session's rules as both ends see them; `localIs` is the own part in backup and one-way runs. */
 export interface SessionRules {
@@ -21,6 +28,8 @@ export interface SessionRules {
   readonly lockTimeout: number;
   readonly dryRun: boolean;
   readonly altChar: string;
+  /** The headers by which mails are recognised between stores that cannot share GUIDs. */
+  readonly hashedHeaders: readonly string[];
 }
 
 /** The first message of a side that serves. */
@@ -74,7 +83,13 @@ export function masterRules(options: SyncOptions): SessionRules {
     lockTimeout: options.lockTimeout,
     dryRun: options.dryRun,
     altChar: options.altChar,
+    hashedHeaders: orDefault(options.hashedHeaders),
   };
+}
+
+/** A Dovecot that is told none dies; the Dovecot dialect names the same ones then. */
+function orDefault(hashedHeaders: readonly string[] | undefined): readonly string[] {
+  return hashedHeaders === undefined || hashedHeaders.length === 0 ? DEFAULT_OPTIONS.hashedHeaders : hashedHeaders;
 }
 
 /**
@@ -109,6 +124,7 @@ export function slaveRules(handshake: MessageOf<'handshake'>): SessionRules {
     lockTimeout: handshake.lockTimeout ?? 0,
     dryRun: handshake.dryRun === true,
     altChar,
+    hashedHeaders: orDefault(handshake.hashedHeaders),
   };
 }
 

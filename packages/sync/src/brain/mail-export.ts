@@ -24,7 +24,11 @@ export class MailExport {
   /** @throws {ProtocolError} `BadValue` for a mail that was not offered in this mailbox */
   async send(request: MessageOf<'mailRequest'>): Promise<void> {
     const mail = this.#find(request);
-    const reply = { kind: 'mail', guid: mail.guid, ...(this.#answersByUid ? { uid: mail.uid } : {}) } as const;
+    // Asked for by UID alone: where GUIDs cannot be shared.
+    const reply =
+      request.guid === undefined
+        ? ({ kind: 'mail', guid: '', uid: mail.uid } as const)
+        : ({ kind: 'mail', guid: mail.guid, ...(this.#answersByUid ? { uid: mail.uid } : {}) } as const);
     await using content = await this.#view.read(mail.uid, mail.guid);
     // Vanished meanwhile: the peer leaves it out, the next run tells it why.
     if (content === null) return await this.#conversation.send(reply);

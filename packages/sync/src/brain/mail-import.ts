@@ -26,8 +26,9 @@ export class MailImport implements AsyncDisposable {
   readonly #mailbox: Mailbox;
   readonly #plan: MailPlan;
   readonly #attributes: readonly Attribute[];
-  /** Saves that wait for their mail, by GUID, in plan order. */
-  readonly #waiting = new Map<string, SaveOperation[]>();
+  /** Saves that wait for their mail, by GUID or by the other side's UID, in plan order. */
+  readonly #waiting = new Map<string | Uid, SaveOperation[]>();
+  readonly #byUid: boolean;
   readonly #inBlocks: boolean;
   readonly #pending = new Set<Promise<void>>();
   #transaction: MailboxTransaction;
@@ -44,8 +45,10 @@ export class MailImport implements AsyncDisposable {
     mailbox: Mailbox,
     plan: MailPlan,
     attributes: readonly Attribute[],
+    byUid: boolean,
     transaction: MailboxTransaction,
   ) {
+    this.#byUid = byUid;
     this.#mailbox = mailbox;
     this.#plan = plan;
     this.#attributes = attributes;
@@ -54,8 +57,9 @@ export class MailImport implements AsyncDisposable {
     for (const operation of plan.operations) {
       if (operation.op !== 'save') continue;
       wanted += 1;
-      const waiting = this.#waiting.get(operation.guid);
-      if (waiting === undefined) this.#waiting.set(operation.guid, [operation]);
+      const key = byUid ? operation.remoteUid : operation.guid;
+      const waiting = this.#waiting.get(key);
+      if (waiting === undefined) this.#waiting.set(key, [operation]);
       else waiting.push(operation);
     }
     this.wanted = wanted;
@@ -64,9 +68,15 @@ export class MailImport implements AsyncDisposable {
       !plan.rebuild && plan.operations.every((o) => o.op === 'save' || o.op === 'flag' || o.op === 'expunge');
   }
 
-  static async begin(mailbox: Mailbox, plan: MailPlan, attributes: readonly Attribute[]): Promise<MailImport> {
+  /** @param byUid mails are asked for and come by UID, since their GUIDs cannot be shared */
+  static async begin(
+    mailbox: Mailbox,
+    plan: MailPlan,
+    attributes: readonly Attribute[],
+    byUid: boolean,
+  ): Promise<MailImport> {
     const transaction = await mailbox.begin();
-    const mails = new MailImport(mailbox, plan, attributes, transaction);
+    const mails = new MailImport(mailbox, plan, attributes, byUid, transaction);
     if (plan.rebuild) transaction.rebuild({ guid: (await mailbox.status()).guid, uidValidity: plan.uidValidity });
     return mails;
   }
@@ -80,7 +90,7 @@ export class MailImport implements AsyncDisposable {
    * @throws {ProtocolError} what reading its bytes throws; {StoreError} what storing it throws, at the latest in `commit`
    */
   async take(mail: Extract<Received, { kind: 'mail' }>): Promise<void> {
-    const operations = this.#claim(mail.guid, mail.uid);
+    const operations = this.#byUid ? this.#claimByUid(mail.uid) : this.#claim(mail.guid, mail.uid);
     if (operations.length === 0) throw new ProtocolError('Unexpected', 'the peer sent a mail that nobody asked for');
     this.received += operations.length;
     // Vanished at the other side since it was announced: the next run is told why.
@@ -94,8 +104,8 @@ export class MailImport implements AsyncDisposable {
   async commit(): Promise<ImportResult> {
     await this.#settle();
     if (this.#waiting.size > 0) {
-      const [guid] = this.#waiting.keys();
-      throw new ProtocolError('Unexpected', `the peer didn't send mail GUID=${guid}`);
+      const [key] = this.#waiting.keys();
+      throw new ProtocolError('Unexpected', `the peer didn't send mail ${this.#byUid ? 'UID' : 'GUID'}=${key}`);
     }
     const transaction = this.#transaction;
     for (const operation of this.#plan.operations) this.#do(transaction, operation);
@@ -104,6 +114,12 @@ export class MailImport implements AsyncDisposable {
     transaction.update({ uidValidity, uidNext, highestModseq, firstRecentUid });
     this.#results.push(await transaction.commit());
     return { counts: this.#counts(), unexpected: this.uidsChanged ? ['UIDs changed due to UID conflicts'] : [] };
+  }
+
+  #claimByUid(uid: Uid | undefined): readonly SaveOperation[] {
+    const claimed = uid === undefined ? [] : (this.#waiting.get(uid) ?? []);
+    if (uid !== undefined) this.#waiting.delete(uid);
+    return claimed;
   }
 
   #claim(guid: string, uid: Uid | undefined): readonly SaveOperation[] {

@@ -1,22 +1,28 @@
 /** Mail lists as messages and back. */
 import type { MessageOf, Received } from '@dsync/protocol';
-import { ALL_FLAGS, isMailGuid, ProtocolError, type Uid } from '@dsync/protocol';
+import { ALL_FLAGS, isMailGuid, mailGuid, type MailGuid, ProtocolError, type Uid } from '@dsync/protocol';
 import type { ExpungeRecord, MailboxChanges, MailFacts, MailRecord } from '@dsync/storage';
+
+import type { HeaderHash } from '../mails/header-hash.ts';
+import type { AnnouncedMail } from '../mails/identity.ts';
 
 /**
  * A side's change list in UID order. With a common state, mails up to its UID are flag changes, later ones saves.
  * @param facts received dates and sizes, sent along while a filter needs them
+ * @param hashes of headers, sent along where mails are recognised by these; a mail without one says that it has none
  */
 export function* changeMessages(
   changes: MailboxChanges,
   commonUid: number,
   facts: ReadonlyMap<Uid, MailFacts> | null,
+  hashes: ReadonlyMap<Uid, HeaderHash> | null,
 ): Generator<MessageOf<'mailChange'>> {
   const { mails, expunges } = changes;
   let e = 0;
   for (const mail of mails) {
     for (let x = expunges[e]; x !== undefined && x.uid < mail.uid; x = expunges[++e]) yield expungeMessage(x);
-    yield mailMessage(mail, commonUid, facts);
+    const message = mailMessage(mail, commonUid, facts);
+    yield hashes === null ? message : { ...message, headerHash: hashes.get(mail.uid)?.usual ?? '' };
   }
   for (let x = expunges[e]; x !== undefined; x = expunges[++e]) yield expungeMessage(x);
 }
@@ -58,11 +64,15 @@ export class ChangeCollector {
   readonly mails: MailRecord[] = [];
   readonly expunges: ExpungeRecord[] = [];
   readonly facts = new Map<Uid, MailFacts>();
+  /** Where mails are recognised by their headers: what was said of each of `mails` besides. */
+  readonly announced: AnnouncedMail[] = [];
   #lastUid = 0;
   readonly #needFacts: boolean;
+  readonly #byHeader: boolean;
 
-  constructor(needFacts: boolean) {
+  constructor(needFacts: boolean, byHeader: boolean) {
     this.#needFacts = needFacts;
+    this.#byHeader = byHeader;
   }
 
   /** @throws {ProtocolError} `BadValue` for UIDs that do not ascend, a missing GUID, contradicting flags */
@@ -75,9 +85,7 @@ export class ChangeCollector {
       this.expunges.push({ uid, guid: message.guid || null, modseq: message.modseq ?? 0n });
       return;
     }
-    if (message.guid === undefined || !isMailGuid(message.guid)) {
-      throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no usable GUID`);
-    }
+    const guid = this.#guidOf(message);
     if (this.#needFacts) {
       if (message.received === undefined || message.virtualSize === undefined) {
         throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no date or size for the filter`);
@@ -86,13 +94,23 @@ export class ChangeCollector {
     }
     this.mails.push({
       uid,
-      guid: message.guid,
+      guid,
       modseq: message.modseq ?? 0n,
       flags: (message.finalFlags ?? 0) & ALL_FLAGS,
       addedFlags: (message.addFlags ?? 0) & ALL_FLAGS,
       removedFlags: (message.removeFlags ?? 0) & ALL_FLAGS,
       ...keywordsOf(message),
     });
+  }
+
+  #guidOf({ uid, guid = '', headerHash }: MessageOf<'mailChange'>): MailGuid {
+    if (!isMailGuid(guid) && !(guid === '' && this.#byHeader))
+      throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no usable GUID`);
+    if (!this.#byHeader) return mailGuid(guid);
+    if (headerHash && !/^[0-9a-f]{32}$/.test(headerHash))
+      throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no usable hash of its header`);
+    this.announced.push({ uid, guid, headerHash });
+    return mailGuid(guid || `uid-${uid}`);
   }
 }
 

@@ -15,6 +15,7 @@ import type { Body, Conversation, MessageOf, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
 import { StoreError, type Attribute, type Mailbox, type MailboxChanges, type MailFacts } from '@dsync/storage';
 
+import { identityOf } from '../mails/identity.ts';
 import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
 import { planMails } from '../mails/plan-mails.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
@@ -27,6 +28,7 @@ import { MailExport } from './mail-export.ts';
 import { MailImport } from './mail-import.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import { planAttributes } from './merge-attributes.ts';
+import { Recognition } from './recognition.ts';
 import { peerIsOurs, type Session } from './session.ts';
 
 export interface MailboxTalk {
@@ -66,6 +68,7 @@ class Exchange implements AsyncDisposable {
   readonly #talk: MailboxTalk;
   readonly #facts: ReadonlyMap<Uid, MailFacts> | null;
   readonly #attributes: readonly Attribute[];
+  readonly #recognition: Recognition;
   readonly #sendsLists: boolean;
   readonly #receivesLists: boolean;
   readonly #sendsMails: boolean;
@@ -92,8 +95,10 @@ class Exchange implements AsyncDisposable {
     talk: MailboxTalk,
     facts: ReadonlyMap<Uid, MailFacts> | null,
     attributes: readonly Attribute[],
+    recognition: Recognition,
   ) {
     const { localIs, dryRun } = session.rules;
+    this.#recognition = recognition;
     this.#session = session;
     this.#talk = talk;
     this.#facts = facts;
@@ -105,8 +110,11 @@ class Exchange implements AsyncDisposable {
   }
 
   static async open(session: Session, talk: MailboxTalk): Promise<Exchange> {
-    const facts = needsFacts(session.rules.filter) ? await talk.view.facts() : null;
-    return new Exchange(session, talk, facts, await talk.view.attributes());
+    const { view, ours, theirs } = talk;
+    const facts = needsFacts(session.rules.filter) ? await view.facts() : null;
+    const recognition = new Recognition(session, view, identityOf(session.rules.localIs, ours, theirs));
+    const changes = await recognition.prepare(talk.changes, theirs.messages);
+    return new Exchange(session, { ...talk, changes }, facts, await view.attributes(), recognition);
   }
 
   async run(): Promise<MailboxOutcome> {
@@ -130,7 +138,8 @@ class Exchange implements AsyncDisposable {
       // A Dovecot that a backup reverts dies of an expunge in the list; that the mail is not in the list tells it the same.
       const told =
         rules.mode === 'backup' && channel.peer.isDovecot && common === null ? { ...changes, expunges: [] } : changes;
-      for (const message of changeMessages(told, common?.lastCommonUid ?? 0, this.#facts))
+      const { hashes } = this.#recognition;
+      for (const message of changeMessages(told, common?.lastCommonUid ?? 0, this.#facts, hashes))
         await conversation.send(message);
       await this.#end();
     }
@@ -164,7 +173,7 @@ class Exchange implements AsyncDisposable {
       for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
         attributes.push(await receiveAttribute(expectKind(m, 'attribute', 'attributes of a mailbox')));
       }
-      const theirs = new ChangeCollector(needsFacts(this.#session.rules.filter));
+      const theirs = new ChangeCollector(needsFacts(this.#session.rules.filter), this.#recognition.byHeader);
       for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
         theirs.add(expectKind(m, 'mailChange', 'changes of a mailbox'));
       }
@@ -174,6 +183,7 @@ class Exchange implements AsyncDisposable {
           this.#talk.mailbox,
           plan,
           planAttributes(this.#attributes, attributes, this.#session.rules),
+          this.#recognition.byHeader,
         );
       }
       this.#plan = plan;
@@ -262,16 +272,18 @@ class Exchange implements AsyncDisposable {
       expunges: theirs.expunges,
       ...(this.#facts === null ? {} : { facts: theirs.facts }),
     };
-    const merge = planMails(local, remote, this.#context());
+    const identified = await this.#recognition.identify(local, remote, theirs);
+    const merge = planMails(identified.local, identified.remote, this.#context());
     if (merge.kind === 'stale-state') {
       this.#stale = merge.reason;
       return unchanged(local);
     }
     this.#equalAfter = merge.equalAfter;
-    if (rules.dryRun) this.#plans = { local: merge.local.operations, remote: merge.remote.operations };
-    for (const operation of merge.local.operations) observer.mailOperation?.('local', view.path, operation);
+    const plan = identified.restore(merge.local);
+    if (rules.dryRun) this.#plans = { local: plan.operations, remote: merge.remote.operations };
+    for (const operation of plan.operations) observer.mailOperation?.('local', view.path, operation);
     for (const operation of merge.remote.operations) observer.mailOperation?.('remote', view.path, operation);
-    return merge.local;
+    return plan;
   }
 
   /** With a common state both lists hold changes only, so what the peer says of other mails is checked against all own ones. */
@@ -293,11 +305,17 @@ class Exchange implements AsyncDisposable {
       common: common === null ? null : { uid: common.lastCommonUid, modseq: common.lastCommonModseq },
       filter: rules.filter,
       evidence: peerIsOurs(channel) ? 'record' : 'position',
+      copies: !this.#recognition.byHeader,
     };
   }
 
   /** One request for each mail that has to come; a peer that sends by GUID gets each GUID once. */
   *#requests(plan: MailPlan): Generator<MessageOf<'mailRequest'>> {
+    if (this.#recognition.byHeader) {
+      for (const operation of plan.operations)
+        if (operation.op === 'save') yield { kind: 'mailRequest', uid: operation.remoteUid };
+      return;
+    }
     const once = peerIsOurs(this.#session.channel) ? null : new Set<string>();
     for (const operation of plan.operations) {
       if (operation.op !== 'save' || once?.has(operation.guid)) continue;

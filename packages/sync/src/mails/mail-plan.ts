@@ -37,6 +37,8 @@ export interface MailMergeContext {
    * highest common UID, as Dovecot concludes; both ends must use the same, so it is used with a Dovecot at the other end.
    */
   readonly evidence: 'record' | 'position';
+  /** False: records with one identity may hold different bytes (header hashes), so none is copied in place of another. */
+  readonly copies?: boolean;
 }
 
 /** Which rule made an operation; shown in the plan and the log. */

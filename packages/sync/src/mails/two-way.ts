@@ -81,8 +81,9 @@ class TwoWay {
   }
 
   #place(placed: readonly Placed[]): void {
-    const forLocal = copySources(this.#local.mails, placed, 'local');
-    const forRemote = copySources(this.#remote.mails, placed, 'remote');
+    const copies = this.#context.copies !== false;
+    const forLocal = copies ? copySources(this.#local.mails, placed, 'local') : NO_SOURCES;
+    const forRemote = copies ? copySources(this.#remote.mails, placed, 'remote') : NO_SOURCES;
     for (const { local, remote, uid } of placed) {
       this.#uidNext = Math.max(this.#uidNext, uid + 1);
       if (local !== null && remote !== null) {
@@ -179,6 +180,8 @@ class TwoWay {
     return Math.max(l.uidValidity, r.uidValidity);
   }
 }
+
+const NO_SOURCES: ReadonlyMap<string, Uid> = new Map();
 
 /** For mails that a side is to get: one that it has already under the same GUID, whose bytes need not travel. */
 function copySources(
