@@ -11,7 +11,7 @@ const mail = (text: string): Buffer =>
   Buffer.from(`From: a@example.org\r\nSubject: ${text}\r\n\r\n.\r\n..two ${text}\r\n`);
 
 const withImap = async (ends: Ends, name: string, work: (imap: ImapClient) => Promise<void>): Promise<void> => {
-  await using imap = await ImapClient.login(ends.dovecot.imapPort, name);
+  await using imap = await ImapClient.login(ends.holder(name).imapPort, name);
   await work(imap);
 };
 
@@ -59,6 +59,24 @@ export const changeTree = (ends: Ends, name: string): Promise<void> =>
     await imap.command(`UNSUBSCRIBE Only-${name}`);
   });
 
+export const create = (ends: Ends, name: string, mailbox: string): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    await imap.command(`CREATE ${mailbox}`);
+    await imap.command(`APPEND ${mailbox}`, mail(`first in ${mailbox}`));
+  });
+
+/** A mailbox gets another name, and one more mail. */
+export const rename = (ends: Ends, name: string, from: string, to: string): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    await imap.command(`RENAME ${from} ${to}`);
+    await imap.command(`APPEND ${to}`, mail(`after the renaming to ${to}`));
+  });
+
+export const remove = (ends: Ends, name: string, mailbox: string): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    await imap.command(`DELETE ${mailbox}`);
+  });
+
 export interface User {
   readonly name: string;
   /** Dovecot's end, as its IMAP knows it. */
@@ -81,7 +99,7 @@ export const makeUser = async (ends: Ends, { dovecotIs }: Pairing): Promise<User
   return { name, theirs: name, ours: ours(name), starting, other };
 };
 
-export const judge = (ends: Ends, name: string): Promise<JudgedAccount> => judgeAccount(ends.dovecot, name);
+export const judge = (ends: Ends, name: string): Promise<JudgedAccount> => judgeAccount(ends.holder(name), name);
 
 /** Runs, which must end with 0 without a word. @returns stdout */
 export const runWell = async (ends: Ends, pairing: Pairing, user: User, verb: readonly string[]): Promise<string> => {
@@ -117,8 +135,9 @@ export const expectNothingToDo = async (
 
 /** Dovecot may only say of our Maildirs, which it has an index of, that a mailbox has taken another UIDVALIDITY. */
 export const expectQuietLogs = async (ends: Ends): Promise<void> => {
-  const said = troubles(await ends.dovecot.log());
-  expect(said.filter((line) => !/\(our-.*Warning: Maildir .*UIDVALIDITY changed/.test(line))).toEqual([]);
+  const dovecots = new Set([ends.dovecot, ends.holder(ours('any'))]);
+  const said = (await Promise.all([...dovecots].map((dovecot) => dovecot.log()))).flatMap(troubles);
+  expect(said.filter((line) => !/\(our-.*Warning: (?:Maildir|Mailbox) .*UIDVALIDITY changed/.test(line))).toEqual([]);
   expect(ends.server.log()).not.toMatch(/warning|error/i);
 };
 

@@ -1,6 +1,6 @@
 /**
- * A real Dovecot at one end and our programs at the other, each with an account of the same user. Both accounts lie in
- * the Dovecot's folder, so that it can be the judge of both.
+ * A real Dovecot at one end and our programs at the other, each with an account of the same user. Dovecot judges both: the
+ * same one, since our accounts lie in its folder, or one of its kind where it keeps its own mail in another format.
  */
 import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,6 +24,8 @@ export interface Pairing {
 export interface Ends extends AsyncDisposable {
   readonly dovecot: Dovecot;
   readonly server: OurServer;
+  /** The Dovecot that has this account. */
+  holder(name: string): Dovecot;
   /** Makes homes for a user at both ends. */
   addUser(user: string): Promise<void>;
   /** Runs `VERB ARGS` from the end that starts it. Ours prints its report as JSON, or with `-s` the state. */
@@ -56,15 +58,30 @@ const WITH_OURS = [
 const runWords = ([program = '', ...args]: readonly string[]): Promise<Outcome> =>
   run(program, args, { env: { ...CLEAN_ENVIRONMENT, HOME: '/nonexistent' } });
 
-export const startEnds = async (version: DovecotVersion): Promise<Ends> => {
-  const dovecot = await startDovecot({ version, users: [] });
-  const homes = join(dovecot.home('x'), '../');
-  const inside = version === '2.3' ? homes : homes.slice(TRIXIE.length);
+/** Where a Dovecot keeps its users' mail. */
+export type Format = 'maildir' | 'sdbox' | 'mdbox' | 'mbox';
+
+const locationLines = (version: DovecotVersion, format: Format): string => {
+  const inbox = format === 'mbox' ? (version === '2.3' ? ':INBOX=~/inbox' : '\nmail_inbox_path = ~/inbox') : '';
+  if (version === '2.3') return `mail_location = ${format}:~/${format}${inbox}`;
+  return `mail_driver = ${format}\nmail_path = ~/${format}${inbox}`;
+};
+
+/** @param format of the mail at Dovecot's end; ours is always a Maildir */
+export const startEnds = async (version: DovecotVersion, format: Format = 'maildir'): Promise<Ends> => {
+  const isMaildir = format === 'maildir';
+  const extra = isMaildir ? '' : locationLines(version, format);
+  const dovecot = await startDovecot({ version, users: [], extra });
+  const keeper = isMaildir ? dovecot : await startDovecot({ version, users: [] });
+  const holder = (name: string): Dovecot => (name.startsWith('our-') ? keeper : dovecot);
+  const inChroot = (path: string): string => (version === '2.3' ? path : path.slice(TRIXIE.length));
+  const homes = join(keeper.home('x'), '../');
+  const inside = inChroot(homes);
   const settings = (folder: string): string[] => [
     ...['-o', `mail_location=maildir:${folder}our-%u/Maildir`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`],
   ];
   const server = await startOurServer(dovecot.mailUid, `maildir:${homes}our-%u/Maildir`);
-  const configuration = `${inside.replace(/home\/$/, '')}dovecot.conf`;
+  const configuration = inChroot(join(dovecot.home('x'), '../../dovecot.conf'));
 
   const fromOurs = ({ carrier }: Pairing, user: string, verb: readonly string[]): Promise<Outcome> => {
     const destination =
@@ -91,16 +108,18 @@ export const startEnds = async (version: DovecotVersion): Promise<Ends> => {
   return {
     dovecot,
     server,
+    holder,
     addUser: async (user) => {
       for (const name of [user, ours(user)]) {
-        await mkdir(dovecot.home(name), { mode: 0o700 });
-        await chown(dovecot.home(name), dovecot.mailUid, dovecot.mailGid);
+        await mkdir(holder(name).home(name), { mode: 0o700 });
+        await chown(holder(name).home(name), dovecot.mailUid, dovecot.mailGid);
       }
     },
     sync: (pairing, user, verb) => (pairing.dovecotIs === 'server' ? fromOurs : fromDovecot)(pairing, user, verb),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       await dovecot.stop();
+      if (keeper !== dovecot) await keeper.stop();
     },
   };
 };

@@ -1,0 +1,48 @@
+/** Our programs with a Dovecot that keeps its mail in its own formats. */
+import { afterAll, beforeAll, describe, jest, test } from '@jest/globals';
+
+import { describeWith } from '../../support/needs.ts';
+import { expectQuietLogs } from './accounts.ts';
+import { type Ends, type Format, type Pairing, startEnds } from './ends.ts';
+import { backup, chain, merge, oneWay, renames, type Story } from './stories.ts';
+
+jest.setTimeout(60_000);
+
+const STORIES: Readonly<Record<string, Story>> = {
+  'sync, twice, and changes of both ends': merge(),
+  'mailboxes get other names, or go': renames,
+  backup: backup(),
+  'backup -R': backup('-R'),
+  'sync -1': oneWay(),
+  'sync -1 -R': oneWay('-R'),
+  'sync -s, five runs': chain,
+};
+
+const FORMATS: readonly Format[] = ['sdbox', 'mdbox'];
+
+describeWith(['root', 'dovecot23'], 'Dovecot 2.3', () => {
+  describe.each(FORMATS)('with %s', (format) => stories('2.3', format));
+});
+describeWith(['root', 'dovecot24'], 'Dovecot 2.4', () => {
+  describe.each(FORMATS)('with %s', (format) => stories('2.4', format));
+});
+
+function stories(version: Pairing['version'], format: Format): void {
+  let ends: Ends;
+  beforeAll(async () => {
+    ends = await startEnds(version, format);
+  });
+  afterAll(async () => {
+    try {
+      await expectQuietLogs(ends);
+    } finally {
+      await ends[Symbol.asyncDispose]();
+    }
+  });
+  const cases = (['server', 'client'] as const).flatMap((dovecotIs) =>
+    Object.entries(STORIES).map(([name, story]) => ({ dovecotIs, name, story })),
+  );
+  test.each(cases)('as $dovecotIs: $name', async ({ dovecotIs, story }) => {
+    await story(ends, { version, dovecotIs, carrier: 'tcp' });
+  });
+}

@@ -1,0 +1,152 @@
+/** What is done with a pair of ends, and what must come of it. */
+import { expect } from '@jest/globals';
+
+import {
+  change,
+  changeBack,
+  changeTree,
+  create,
+  expectNothingToDo,
+  expectSame,
+  guidsOf,
+  judge,
+  makeUser,
+  remove,
+  rename,
+  runWell,
+} from './accounts.ts';
+import type { Ends, Pairing } from './ends.ts';
+
+export type Story = (ends: Ends, pairing: Pairing) => Promise<void>;
+
+/** Runs from a first merge; then changes at both ends. */
+export const merge =
+  (...options: readonly string[]): Story =>
+  async (ends, pairing) => {
+    const user = await makeUser(ends, pairing);
+    await runWell(ends, pairing, user, ['sync', ...options]);
+    expect(guidsOf(await expectSame(ends, user))).toHaveLength(12);
+    for (const name of [user.theirs, user.ours]) {
+      await change(ends, name, 1);
+      await changeTree(ends, name);
+    }
+    await runWell(ends, pairing, user, ['sync', ...options]);
+    const merged = await expectSame(ends, user);
+    expect(Object.keys(merged.mailboxes)).toEqual(
+      [
+        'Both',
+        'Both/below',
+        'INBOX',
+        ...['Only', 'New'].flatMap((n) => [`${n}-${user.ours}`, `${n}-${user.theirs}`]),
+      ].sort(),
+    );
+    await expectNothingToDo(ends, pairing, user, ['sync', ...options]);
+  };
+
+export const backup =
+  (...options: readonly string[]): Story =>
+  async (ends, pairing) => {
+    const user = await makeUser(ends, pairing);
+    const [source, destination] = options.includes('-R') ? [user.other, user.starting] : [user.starting, user.other];
+    await runWell(ends, pairing, user, ['sync']);
+    await change(ends, source, 1);
+    await changeTree(ends, source);
+    await changeBack(ends, destination);
+    const before = await judge(ends, source);
+    await runWell(ends, pairing, user, ['backup', ...options]);
+    expect(await expectSame(ends, user)).toEqual(before);
+    await expectNothingToDo(ends, pairing, user, ['backup', ...options]);
+  };
+
+export const oneWay =
+  (...options: readonly string[]): Story =>
+  async (ends, pairing) => {
+    const user = await makeUser(ends, pairing);
+    const [source, destination] = options.includes('-R') ? [user.other, user.starting] : [user.starting, user.other];
+    const before = await judge(ends, source);
+    const kept = (await judge(ends, destination)).doveadm.mails.map((line) => line.split('\t')[2] ?? '');
+    await runWell(ends, pairing, user, ['sync', '-1', ...options]);
+    expect(await judge(ends, source)).toEqual(before);
+    const after = guidsOf(await judge(ends, destination));
+    expect(after).toEqual(expect.arrayContaining(guidsOf(before)));
+    expect(new Set(after.map((line) => line.split(' ')[1]))).toEqual(
+      new Set([...guidsOf(before).map((line) => line.split(' ')[1]), ...kept]),
+    );
+  };
+
+export const selection =
+  (isIn: (name: string) => boolean, options: (guid: string) => readonly string[]): Story =>
+  async (ends, pairing) => {
+    const user = await makeUser(ends, pairing);
+    await runWell(ends, pairing, user, ['sync']);
+    const same = await expectSame(ends, user);
+    const guid =
+      same.doveadm.mailboxes
+        .find((line) => line.startsWith('Both\t'))
+        ?.split('\t')
+        .at(-1) ?? '';
+    for (const name of [user.theirs, user.ours]) await change(ends, name, 1);
+    const before = { theirs: await judge(ends, user.theirs), ours: await judge(ends, user.ours) };
+    await runWell(ends, pairing, user, ['sync', ...options(guid)]);
+    const theirs = await judge(ends, user.theirs);
+    const mine = await judge(ends, user.ours);
+    for (const name of ['INBOX', 'Both']) {
+      if (isIn(name)) expect(mine.mailboxes[name]).toEqual(theirs.mailboxes[name]);
+      else {
+        expect(mine.mailboxes[name]).toEqual(before.ours.mailboxes[name]);
+        expect(theirs.mailboxes[name]).toEqual(before.theirs.mailboxes[name]);
+      }
+    }
+  };
+
+/** Every run goes on from the state that the one before has printed. */
+export const chain: Story = async (ends, pairing) => {
+  const user = await makeUser(ends, pairing);
+  let state = '';
+  for (let round = 1; round <= 5; round += 1) {
+    state = (await runWell(ends, pairing, user, ['sync', '-s', state])).trimEnd();
+    expect(state).toMatch(/^[A-Za-z0-9+/]+=*$/);
+    await expectSame(ends, user);
+    // A Dovecot that starts looks only at mailboxes that have changed on its own side.
+    for (const name of [user.theirs, user.ours]) await change(ends, name, round);
+  }
+};
+
+/** A state that one program has printed is good for the other one. */
+export const exchange: Story = async (ends, pairing) => {
+  const user = await makeUser(ends, pairing);
+  let state = '';
+  for (let round = 1; round <= 4; round += 1) {
+    const starting = { ...pairing, dovecotIs: round % 2 === 1 ? 'client' : 'server' } as const;
+    state = (await runWell(ends, starting, user, ['sync', '-s', state])).trimEnd();
+    await expectSame(ends, user);
+    for (const name of [user.theirs, user.ours]) await change(ends, name, round);
+  }
+};
+
+/**
+ * Mailboxes that get other names or go, at one end after the other. None is subscribed: a Dovecot lets the subscription
+ * follow the mailbox, at one end only.
+ */
+export const renames: Story = async (ends, pairing) => {
+  const user = await makeUser(ends, pairing);
+  const run = (): Promise<string> => runWell(ends, pairing, user, ['sync']);
+  const names = async (): Promise<string[]> => Object.keys((await expectSame(ends, user)).mailboxes);
+  const always = ['INBOX', `Only-${user.ours}`, `Only-${user.theirs}`];
+  await create(ends, user.theirs, 'Alpha');
+  await create(ends, user.ours, 'Beta');
+  await run();
+  expect(await names()).toEqual(['Alpha', 'Beta', 'Both', 'Both/below', ...always]);
+  await rename(ends, user.theirs, 'Beta', 'Gamma');
+  await run();
+  expect(await names()).toEqual(['Alpha', 'Both', 'Both/below', 'Gamma', ...always]);
+  await rename(ends, user.ours, 'Alpha', 'Delta');
+  await run();
+  expect(await names()).toEqual(['Both', 'Both/below', 'Delta', 'Gamma', ...always]);
+  await remove(ends, user.theirs, 'Delta');
+  await run();
+  await remove(ends, user.ours, 'Gamma');
+  await run();
+  expect(await names()).toEqual(['Both', 'Both/below', ...always]);
+  await expectNothingToDo(ends, pairing, user, ['sync']);
+};
