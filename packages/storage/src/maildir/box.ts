@@ -5,6 +5,7 @@
  * under Dovecot's lock and in Dovecot's order, and the journal notes the difference.
  */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
@@ -22,14 +23,15 @@ import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
 import { JournalConflict, type JournalHead, type JournalMail } from '../journal/journal.ts';
 import { beginTracking, observe, type ObservedMail } from '../journal/observe.ts';
 import { flush, headOf, type Context } from './context.ts';
-import { takeDotlock } from './dotlock.ts';
+import { isAbandonedLock, takeDotlock } from './dotlock.ts';
 import { compareArrival, parseFileName } from './file-name.ts';
 import { Folder, isSettled, nowNs, type FoundMail, type Stamp } from './folder.ts';
 import { keywordsOf, type KeywordLetters } from './keywords-file.ts';
 import { isInbox } from './layout.ts';
 import { Mutex } from './mutex.ts';
 import { firstUnshown } from './recent.ts';
-import { hasAbandoned, recover } from './temporary.ts';
+import { MAILBOX_LOCK } from './sync-lock.ts';
+import { hasAbandoned, recover, removeUnfinished } from './temporary.ts';
 import { printUidlist, type Uidlist, type UidlistRecord } from './uidlist.ts';
 import { nextUidValidity } from './uidvalidity.ts';
 
@@ -71,6 +73,23 @@ export class Box {
     this.path = path;
     this.#isNew = isNew;
     this.folder = new Folder(context.layout.places(path));
+  }
+
+  /** Of other synchronisers. */
+  get syncLock(): string {
+    return join(this.folder.places.index, MAILBOX_LOCK);
+  }
+
+  /** Whether a process was killed while it held Dovecot's lock: in the middle of a commit, or of a look. */
+  get isLeftLocked(): boolean {
+    return isAbandonedLock(`${this.folder.uidlistFile}.lock`, this.context.host);
+  }
+
+  /** Finishes what that process began. The caller holds the mutex. */
+  async tidyUp(): Promise<void> {
+    await using _lock = await this.lockUidlist();
+    removeUnfinished(this.folder);
+    await this.lookLocked();
   }
 
   get print(): string {

@@ -1,8 +1,8 @@
 /**
  * Lock files as Dovecot makes them: created with O_EXCL, holding `<pid>:<host>` (storage-formats.md 2.5).
  *
- * A lock is stale when its process is of this host and dead, or when neither it nor the file that it guards has changed
- * for two minutes. The lock of a live process of this host is never broken.
+ * A lock is stale when its process is of this host and dead, when it has stayed empty for some seconds, or when neither it
+ * nor the file that it guards has changed for two minutes. The lock of a live process of this host is never broken.
  */
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,8 @@ import { StoreError } from '../errors.ts';
 const STALE_MS = 120_000;
 /** A dead process's lock must have been seen unchanged this long. */
 const DEAD_MS = 2_000;
+/** So must one that names no process: its owner was ended between making it and writing into it. */
+const NAMELESS_MS = 10_000;
 const TOUCH_MS = 10_000;
 
 export interface DotlockOptions {
@@ -47,11 +49,27 @@ export async function takeDotlock(path: string, options: DotlockOptions): Promis
   }
 }
 
-/** Whether a lock is there whose process, of this host, is gone. */
+/** Whether a lock is there whose process, of this host, is gone. Costs one stat if there is none. */
 export function isAbandonedLock(path: string, host: string): boolean {
-  if (held.has(path)) return false;
+  return abandoned(path, host) !== null;
+}
+
+/** Removes such a lock. One that may not be removed stays: who needs it is told. */
+export function dropAbandonedLock(path: string, host: string): void {
+  const seen = abandoned(path, host);
+  if (seen === null) return;
+  try {
+    breakLock(path, seen);
+  } catch (cause) {
+    if (!isErrno(cause, 'EACCES', 'EPERM', 'EROFS')) throw StoreError.from(cause, `cannot remove the lock ${path}`);
+  }
+}
+
+function abandoned(path: string, host: string): Seen | null {
+  if (!fs.existsSync(path) || held.has(path)) return null;
   const seen = look(path, { host, timeoutMs: 0, what: path }, null);
-  return seen !== null && seen.pid !== null && seen.host === host && (seen.pid === process.pid || !isAlive(seen.pid));
+  if (seen === null || seen.pid === null || seen.host !== host) return null;
+  return seen.pid === process.pid || !isAlive(seen.pid) ? seen : null;
 }
 
 interface Seen {
@@ -61,6 +79,7 @@ interface Seen {
   readonly pid: number | null;
   readonly host: string;
   readonly owner: string | undefined;
+  readonly empty: boolean;
 }
 
 function tryCreate(path: string, { host, uid, gid, what }: DotlockOptions): boolean {
@@ -97,6 +116,7 @@ function look(path: string, { guards }: DotlockOptions, before: Seen | null): Se
       pid: match === null ? null : Number(match[1]),
       host: match?.[2] ?? '',
       owner: match === null ? undefined : text,
+      empty: text === '',
     };
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) return null;
@@ -104,8 +124,9 @@ function look(path: string, { guards }: DotlockOptions, before: Seen | null): Se
   }
 }
 
-function isStale({ pid, host, since }: Seen, options: DotlockOptions): boolean {
+function isStale({ pid, host, since, empty }: Seen, options: DotlockOptions): boolean {
   const age = performance.now() - since;
+  if (empty) return age >= NAMELESS_MS;
   if (pid !== null && host === options.host) {
     if (pid === process.pid || !isAlive(pid)) return age >= DEAD_MS;
     return false;

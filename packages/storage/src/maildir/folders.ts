@@ -7,7 +7,7 @@ import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 import { StoreError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { isErrno } from './dotlock.ts';
-import { adopt, attempt, Folder, makeDirectories, ownershipOf, replaceFile } from './folder.ts';
+import { attempt, Folder, makeDirectories, ownershipOf, replaceFile } from './folder.ts';
 import { isBelow, isInbox, TRASH, type Places } from './layout.ts';
 import { hasCur } from './scan.ts';
 import { noteUidValidity } from './uidvalidity.ts';
@@ -124,11 +124,20 @@ const MAIL_DIRECTORIES = ['cur', 'new', 'tmp'];
 const SIDE_FILE = /^(?:dovecot[.-].*|maildirfolder|\.dovecot-box-sync\.lock)$/;
 
 function moveMailFiles(places: Places, trash: string): void {
-  fs.mkdirSync(trash, { mode: 0o700 });
-  adopt(trash, ownershipOf(places.mail), 'directory');
-  for (const name of MAIL_DIRECTORIES)
-    if (fs.existsSync(join(places.mail, name))) fs.renameSync(join(places.mail, name), join(trash, name));
+  for (const name of MAIL_DIRECTORIES) moveToTrash(join(places.mail, name), trash, name);
   removeSideFiles(places.mail);
+}
+
+/** Another process may be emptying the trash just now. */
+function moveToTrash(directory: string, trash: string, name: string): void {
+  for (let attempts = 5; fs.existsSync(directory); attempts--) {
+    makeDirectories(trash, { ...ownershipOf(dirname(directory)), directoryMode: 0o700 });
+    try {
+      fs.renameSync(directory, join(trash, name));
+    } catch (cause) {
+      if (attempts === 0 || !isErrno(cause, 'ENOENT')) throw cause;
+    }
+  }
 }
 
 function removeMailFiles(places: Places): void {

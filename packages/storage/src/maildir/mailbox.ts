@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import { join } from 'node:path';
 
 import type { MailboxPath, MailGuid, Uid } from '@dsync/protocol';
 
@@ -18,10 +17,10 @@ import type {
 } from '../mail-store.ts';
 import { baseOf, type Box } from './box.ts';
 import { headOf } from './context.ts';
-import { isAbandonedLock, isErrno } from './dotlock.ts';
+import { isErrno } from './dotlock.ts';
 import { openContent, virtualSizeOf } from './content.ts';
 import { Pop3Notes } from './pop3-notes.ts';
-import { MAILBOX_LOCK, takeSyncLock } from './sync-lock.ts';
+import { takeSyncLock } from './sync-lock.ts';
 import { MaildirTransaction } from './transaction.ts';
 
 export class MaildirMailbox implements Mailbox {
@@ -103,26 +102,20 @@ export class MaildirMailbox implements Mailbox {
   }
 
   async lock(timeoutMs: number): Promise<AsyncDisposable> {
-    const { context, folder, print } = this.#box;
-    const lock = await takeSyncLock(join(folder.places.index, MAILBOX_LOCK), {
+    const { context, syncLock, print } = this.#box;
+    const lock = await takeSyncLock(syncLock, {
       host: context.host,
       timeoutMs,
       what: print,
     });
     // Another process may have synchronised it since it was looked at.
     if (this.#box.head !== null) this.#box.head = headOf(context, this.#box.head.guid) ?? this.#box.head;
-    if (isAbandonedLock(`${folder.uidlistFile}.lock`, context.host)) await this.#box.mutex.run(() => this.#tidyUp());
+    if (this.#box.isLeftLocked) await this.#box.mutex.run(() => this.#box.tidyUp());
     return lock;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#box.forget();
-  }
-
-  /** A run was killed in the middle of a commit. */
-  async #tidyUp(): Promise<void> {
-    await using _lock = await this.#box.lockUidlist();
-    await this.#box.lookLocked();
   }
 
   async #look(): Promise<JournalHead> {

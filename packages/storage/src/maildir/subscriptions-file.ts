@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { MailboxPath } from '@dsync/protocol';
 
 import type { Context } from './context.ts';
-import { takeDotlock } from './dotlock.ts';
-import { makeDirectories, ownershipOf, readText, replaceFile } from './folder.ts';
+import { isAbandonedLock, takeDotlock } from './dotlock.ts';
+import { attempt, makeDirectories, ownershipOf, readText, replaceFile, type Ownership } from './folder.ts';
 import { pathKey } from './layout.ts';
 import { parseSubscriptions, printSubscriptions, type Subscriptions } from './subscriptions.ts';
 
@@ -20,20 +20,12 @@ export function readSubscriptions({ layout }: Context): Subscriptions {
 
 /** Returns whether it was otherwise before. @throws {StoreError} */
 export async function writeSubscription(context: Context, path: MailboxPath, subscribed: boolean): Promise<boolean> {
-  const { layout, host } = context;
+  const { layout } = context;
   const { control, mail } = layout.roots;
   makeDirectories(control, ownershipOf(mail));
   const file = join(control, FILE);
   const owner = ownershipOf(control);
-  // Not `.lock` itself as the new file: the lock must outlive the rename of what is written.
-  await using _lock = await takeDotlock(`${file}.lock`, {
-    host,
-    timeoutMs: LOCK_TIMEOUT_MS,
-    what: 'the subscriptions',
-    guards: file,
-    uid: owner.uid,
-    gid: owner.gid,
-  });
+  await using _lock = await lock(context, owner);
   const now = readSubscriptions(context);
   const key = pathKey(path);
   const others = now.paths.filter((other) => pathKey(other) !== key);
@@ -46,4 +38,26 @@ export async function writeSubscription(context: Context, path: MailboxPath, sub
   );
   context.unflushed.add(file).add(control);
   return fs.existsSync(file);
+}
+
+/** Removes what a run left that was killed while it wrote the file. @throws {StoreError} */
+export async function tidySubscriptions(context: Context): Promise<void> {
+  const { control } = context.layout.roots;
+  const file = join(control, FILE);
+  if (!isAbandonedLock(`${file}.lock`, context.host)) return;
+  await using _lock = await lock(context, ownershipOf(control));
+  attempt(() => fs.rmSync(`${file}.tmp`, { force: true }));
+}
+
+/** Not `.lock` itself as the new file: the lock must outlive the rename of what is written. */
+function lock({ layout, host }: Context, { uid, gid }: Ownership): Promise<AsyncDisposable> {
+  const guards = join(layout.roots.control, FILE);
+  return takeDotlock(`${guards}.lock`, {
+    host,
+    timeoutMs: LOCK_TIMEOUT_MS,
+    what: 'the subscriptions',
+    guards,
+    uid,
+    gid,
+  });
 }

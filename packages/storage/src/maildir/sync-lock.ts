@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { dirname } from 'node:path';
 
 import { StoreError } from '../errors.ts';
-import { takeDotlock } from './dotlock.ts';
+import { dropAbandonedLock, takeDotlock } from './dotlock.ts';
 
 export const MAILBOX_LOCK = '.dovecot-box-sync.lock';
 export const USER_LOCK = '.dovecot-sync.lock';
@@ -22,4 +22,9 @@ export async function takeSyncLock(
     throw StoreError.from(cause, `cannot lock ${options.what}`);
   }
   return takeDotlock(path, options);
+}
+
+/** Removes a lock that a killed run left, which would lie there until somebody wants it again. */
+export function dropLeftSyncLock(path: string, host: string): void {
+  dropAbandonedLock(path, host);
 }

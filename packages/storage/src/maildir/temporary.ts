@@ -94,6 +94,11 @@ export function recover(
   return late;
 }
 
+/** Removes files that were not yet renamed to what they were to replace. To be called with the uidlist locked. */
+export function removeUnfinished({ uidlistFile, keywordsFile }: Folder): void {
+  for (const file of [`${uidlistFile}.tmp`, `${keywordsFile}.lock`]) attempt(() => fs.rmSync(file, { force: true }));
+}
+
 /** After a power cut a file may be shorter than what was written. */
 function isWhole(file: string, base: string): boolean {
   const size = fs.statSync(file, { throwIfNoEntry: false })?.size;

@@ -12,7 +12,9 @@ import { flush, type Context } from './context.ts';
 import { isBelow, isInbox, pathKey } from './layout.ts';
 import { statusOf } from './mailbox.ts';
 import { scan } from './scan.ts';
+import { dropLeftSyncLock } from './sync-lock.ts';
 import { readSubscriptions } from './subscriptions-file.ts';
+import { tidyStore } from './tidy-store.ts';
 import { printUidlist } from './uidlist.ts';
 
 /**
@@ -25,6 +27,7 @@ const AT_ONCE_BYTES = 4_000_000;
 /** @throws {StoreError} if anything cannot be read: nothing may be taken for deleted then */
 export async function readTree(context: Context): Promise<TreeSnapshot> {
   const { layout, journal } = context;
+  await tidyStore(context);
   const heads = journal.heads();
   const found = scan(layout, context.warn);
   const byPath = new Map([...heads.values()].map((head) => [pathKey(head.path), head]));
@@ -59,6 +62,8 @@ async function openBoxes(
     if (before !== undefined) changed.add(box);
     const there = byPath.get(pathKey(path));
     box.former = there ?? null;
+    dropLeftSyncLock(box.syncLock, context.host);
+    if (box.isLeftLocked) changed.add(box);
     if (there !== undefined && there.fingerprint !== '' && there.fingerprint === box.folder.stamp().text)
       box.head = there;
     else {
@@ -130,7 +135,8 @@ async function lookAtAll(boxes: readonly Box[]): Promise<void> {
 
 function lookAt(box: Box): Promise<void> {
   return box.mutex.run(async () => {
-    await box.look();
+    if (box.isLeftLocked) await box.tidyUp();
+    else await box.look();
     await box.settle();
     box.forget();
   });

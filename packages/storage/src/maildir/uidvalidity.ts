@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 
 import { StoreError } from '../errors.ts';
-import { adopt, attempt, makeDirectories, ownershipOf, readText, replaceFile } from './folder.ts';
+import { adopt, attempt, makeDirectories, ownershipOf, readText, writeAll, type Ownership } from './folder.ts';
 
 const FILE = 'dovecot-uidvalidity';
 
@@ -35,14 +35,30 @@ export function noteUidValidity(controlRoot: string, value: number): void {
   // The twin first: it is by renaming it that others take the next one.
   try {
     if (last > 0 && fs.existsSync(`${file}.${hex(last)}`)) fs.renameSync(`${file}.${hex(last)}`, twin);
-    else {
+    else if (!fs.existsSync(twin)) {
       fs.closeSync(fs.openSync(twin, 'w', 0o444));
       attempt(() => adopt(twin, { ...owner, fileMode: 0o444 }, 'file'));
     }
   } catch (cause) {
     throw StoreError.from(cause, `cannot write ${twin}`);
   }
-  replaceFile(file, `${file}.tmp`, hex(value), owner);
+  overwrite(file, hex(value), owner);
+}
+
+/** In place, as Dovecot does it: eight letters over eight others, and no file beside it that a stop could leave. */
+function overwrite(file: string, text: string, owner: Ownership): void {
+  let fd: number | null = null;
+  try {
+    const isNew = !fs.existsSync(file);
+    const { O_WRONLY, O_CREAT } = fs.constants;
+    fd = fs.openSync(file, O_WRONLY | O_CREAT, owner.fileMode);
+    writeAll(fd, Buffer.from(text), 0);
+    if (isNew) adopt(fd, owner, 'file');
+  } catch (cause) {
+    throw StoreError.from(cause, `cannot write ${file}`);
+  } finally {
+    if (fd !== null) fs.closeSync(fd);
+  }
 }
 
 function hex(value: number): string {
