@@ -72,11 +72,6 @@ export const rename = (ends: Ends, name: string, from: string, to: string): Prom
     await imap.command(`APPEND ${to}`, mail(`after the renaming to ${to}`));
   });
 
-export const remove = (ends: Ends, name: string, mailbox: string): Promise<void> =>
-  withImap(ends, name, async (imap) => {
-    await imap.command(`DELETE ${mailbox}`);
-  });
-
 export interface User {
   readonly name: string;
   /** Dovecot's end, as its IMAP knows it. */

@@ -10,7 +10,7 @@ jest.setTimeout(60_000);
 
 const STORIES: Readonly<Record<string, Story>> = {
   'sync, twice, and changes of both ends': merge(),
-  'mailboxes get other names, or go': renames,
+  'mailboxes get other names': renames,
   backup: backup(),
   'backup -R': backup('-R'),
   'sync -1': oneWay(),
