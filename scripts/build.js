@@ -37,7 +37,7 @@ for (const [name, room] of [
     legalComments: 'none',
     alias: rooms,
     // Native parts stay where npm put them.
-    external: ['lmdb', 'msgpackr-extract'],
+    external: ['lmdb', 'msgpackr-extract', 'fs-native-extensions'],
     define: { DSYNC_VERSION: JSON.stringify(version) },
     // Packages in CommonJS ask for `require`, which an ES module does not have.
     banner: {

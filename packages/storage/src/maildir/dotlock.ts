@@ -51,25 +51,9 @@ export async function takeDotlock(path: string, options: DotlockOptions): Promis
 
 /** Whether a lock is there whose process, of this host, is gone. Costs one stat if there is none. */
 export function isAbandonedLock(path: string, host: string): boolean {
-  return abandoned(path, host) !== null;
-}
-
-/** Removes such a lock. One that may not be removed stays: who needs it is told. */
-export function dropAbandonedLock(path: string, host: string): void {
-  const seen = abandoned(path, host);
-  if (seen === null) return;
-  try {
-    breakLock(path, seen);
-  } catch (cause) {
-    if (!isErrno(cause, 'EACCES', 'EPERM', 'EROFS')) throw StoreError.from(cause, `cannot remove the lock ${path}`);
-  }
-}
-
-function abandoned(path: string, host: string): Seen | null {
-  if (!fs.existsSync(path) || held.has(path)) return null;
+  if (!fs.existsSync(path) || held.has(path)) return false;
   const seen = look(path, { host, timeoutMs: 0, what: path }, null);
-  if (seen === null || seen.pid === null || seen.host !== host) return null;
-  return seen.pid === process.pid || !isAlive(seen.pid) ? seen : null;
+  return seen !== null && seen.pid !== null && seen.host === host && (seen.pid === process.pid || !isAlive(seen.pid));
 }
 
 interface Seen {

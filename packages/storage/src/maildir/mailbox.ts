@@ -20,7 +20,7 @@ import { headOf } from './context.ts';
 import { isErrno } from './dotlock.ts';
 import { openContent, virtualSizeOf } from './content.ts';
 import { Pop3Notes } from './pop3-notes.ts';
-import { takeSyncLock } from './sync-lock.ts';
+import { takeMailboxLock } from './sync-lock.ts';
 import { MaildirTransaction } from './transaction.ts';
 
 export class MaildirMailbox implements Mailbox {
@@ -103,11 +103,7 @@ export class MaildirMailbox implements Mailbox {
 
   async lock(timeoutMs: number): Promise<AsyncDisposable> {
     const { context, syncLock, print } = this.#box;
-    const lock = await takeSyncLock(syncLock, {
-      host: context.host,
-      timeoutMs,
-      what: print,
-    });
+    const lock = await takeMailboxLock(syncLock, print, timeoutMs);
     // Another process may have synchronised it since it was looked at.
     if (this.#box.head !== null) this.#box.head = headOf(context, this.#box.head.guid) ?? this.#box.head;
     if (this.#box.isLeftLocked) await this.#box.mutex.run(() => this.#box.tidyUp());

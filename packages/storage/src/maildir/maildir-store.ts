@@ -15,7 +15,7 @@ import { MaildirMailbox } from './mailbox.ts';
 import { Mutex } from './mutex.ts';
 import { hasCur, scan } from './scan.ts';
 import { writeSubscription } from './subscriptions-file.ts';
-import { takeSyncLock, USER_LOCK } from './sync-lock.ts';
+import { takeUserLock } from './sync-lock.ts';
 import { MaildirTransaction } from './transaction.ts';
 import { blankName, readTree } from './tree.ts';
 
@@ -165,8 +165,7 @@ export class MaildirStore implements MailStore {
   }
 
   lockUser(timeoutMs: number): Promise<AsyncDisposable> {
-    const { home, host } = this.#context;
-    return takeSyncLock(join(home, USER_LOCK), { host, timeoutMs, what: `the user of ${home}` });
+    return takeUserLock(this.#context.home, timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { homedir, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { StoreError } from '../errors.ts';
@@ -34,7 +34,7 @@ export interface MaildirStoreOptions {
   /** The time in Unix seconds. */
   readonly now?: () => number;
   readonly hostname?: string;
-  /** Holds the lock of a user; default the process's own home. */
+  /** The user's home, which holds the lock of a user; default `root`. */
   readonly home?: string;
   /** One line for the log. */
   readonly warn?: (message: string) => void;
@@ -67,7 +67,7 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
     now,
     host,
     clock: new BaseClock(host, now),
-    home: options.home ?? homedir(),
+    home: options.home ?? options.root,
     warn,
     checkpoint: options.checkpoint ?? (() => {}),
     anchors: anchorsOf([roots.mail, roots.control, roots.index, isNew ? roots.mail : roots.inbox]),

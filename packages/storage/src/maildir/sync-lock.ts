@@ -1,30 +1,46 @@
 /**
- * The locks that keep other synchronisers out: `.dovecot-box-sync.lock` of a mailbox, `.dovecot-sync.lock` of a user
- * (sync-semantics.md 8.1). How they exclude is decided here and nowhere else.
+ * The locks that keep other synchronisers out, ours and Dovecot's: `.dovecot-box-sync.lock` of a mailbox,
+ * `.dovecot-sync.lock` of a user (sync-semantics.md 8.1).
  */
 import fs from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { StoreError } from '../errors.ts';
-import { dropAbandonedLock, takeDotlock } from './dotlock.ts';
+import { takeFcntlLock } from './fcntl-lock.ts';
+import { ownershipOf } from './folder.ts';
 
 export const MAILBOX_LOCK = '.dovecot-box-sync.lock';
-export const USER_LOCK = '.dovecot-sync.lock';
+const USER_LOCK = '.dovecot-sync.lock';
+
+export const userLockIn = (home: string): string => join(home, USER_LOCK);
 
 /** @throws {StoreError} `Locked` after `timeoutMs` */
-export async function takeSyncLock(
-  path: string,
-  options: { readonly host: string; readonly timeoutMs: number; readonly what: string },
-): Promise<AsyncDisposable> {
-  try {
-    fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw StoreError.from(cause, `cannot lock ${options.what}`);
-  }
-  return takeDotlock(path, options);
+export async function takeUserLock(home: string, timeoutMs: number): Promise<AsyncDisposable> {
+  return await take(userLockIn(home), timeoutMs, `Couldn't lock ${USER_LOCK} in the user's home`);
 }
 
-/** Removes a lock that a killed run left, which would lie there until somebody wants it again. */
-export function dropLeftSyncLock(path: string, host: string): void {
-  dropAbandonedLock(path, host);
+/** @param path of the mailbox's lock @throws {StoreError} `Locked` after `timeoutMs` */
+export async function takeMailboxLock(path: string, mailbox: string, timeoutMs: number): Promise<AsyncDisposable> {
+  return await take(path, timeoutMs, `Failed to lock ${mailbox} for dsyncing`);
+}
+
+/** Removes the file that a killed run left, which would lie there until somebody wants the lock again. Costs one stat if there is none. */
+export async function dropLeftSyncLock(path: string): Promise<void> {
+  if (!fs.existsSync(path)) return;
+  try {
+    await using _lock = await take(path, 0, 'a lock that was left');
+  } catch (cause) {
+    // Somebody has it, or it cannot be removed: who needs it is told.
+    if (!(cause instanceof StoreError)) throw cause;
+  }
+}
+
+async function take(path: string, timeoutMs: number, failure: string): Promise<AsyncDisposable> {
+  const folder = dirname(path);
+  try {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw StoreError.from(cause, failure);
+  }
+  return await takeFcntlLock(path, { timeoutMs, failure, owner: ownershipOf(folder) });
 }

@@ -62,7 +62,7 @@ async function openBoxes(
     if (before !== undefined) changed.add(box);
     const there = byPath.get(pathKey(path));
     box.former = there ?? null;
-    dropLeftSyncLock(box.syncLock, context.host);
+    await dropLeftSyncLock(box.syncLock);
     if (box.isLeftLocked) changed.add(box);
     if (there !== undefined && there.fingerprint !== '' && there.fingerprint === box.folder.stamp().text)
       box.head = there;

@@ -31,7 +31,7 @@ test.each([
   const root = await makeStore(layout);
   const before = filesOf(root).toSorted();
   const owner = `${DEAD}:${hostname()}`;
-  for (const lock of [`${box}/.dovecot-box-sync.lock`, `${box}/dovecot-uidlist.lock`, 'subscriptions.lock'])
+  for (const lock of ['.dovecot-sync.lock', `${box}/.dovecot-box-sync.lock`, `${box}/dovecot-uidlist.lock`, 'subscriptions.lock'])
     fs.writeFileSync(join(root, lock), owner);
   for (const file of [`${box}/dovecot-uidlist.tmp`, `${box}/dovecot-keywords.lock`, 'subscriptions.tmp'])
     fs.writeFileSync(join(root, file), 'not whole');
@@ -44,13 +44,15 @@ test.each([
   expect(filesOf(root).toSorted()).toEqual(before);
 });
 
-test("a live process's locks stay", async () => {
+test('locks of runs that go on stay', async () => {
   const root = await makeStore('maildir++');
-  const lock = join(root, '.Box/.dovecot-box-sync.lock');
-  fs.writeFileSync(lock, `${process.ppid}:${hostname()}`);
+  await using other = await openMaildirStore({ root, journal: 'auto', fsync: 'on' });
+  await using mailbox = await other.openMailbox(mailboxGuid('a'.repeat(32)));
+  await using _mailboxLock = await mailbox?.lock(1000);
+  await using _userLock = await other.lockUser(1000);
   await using store = await openMaildirStore({ root, journal: 'auto', fsync: 'on' });
   await store.readTree();
-  expect(fs.existsSync(lock)).toBe(true);
+  expect(filesOf(root)).toEqual(expect.arrayContaining(['.Box/.dovecot-box-sync.lock', '.dovecot-sync.lock']));
 });
 
 test('a lock whose owner was ended before it could sign keeps nobody out for long', async () => {
