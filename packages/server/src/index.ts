@@ -6,5 +6,6 @@ export { openRawlog, type RawlogFile } from './program/rawlog.ts';
 export { runServer, type ServerRun } from './program/run-server.ts';
 export { SERVER_OPTIONS } from './program/server-options.ts';
 export { serverMain } from './program/main.ts';
+export { hostName } from './session/host-name.ts';
 export { openLocation, openUserStore, type StoreOptions } from './session/open-user-store.ts';
 export { findMailOf, observerOf, serveSession, type OpenStore, type OpenWish } from './session/serve-session.ts';

@@ -39,10 +39,14 @@ export interface OurServer extends AsyncDisposable {
   log(): string;
 }
 
-/** `dsync-server` on a free loopback port. */
-export const startOurServer = async (uid: number, mailLocation: string): Promise<OurServer> => {
+/** `dsync-server` on a free loopback port. @param more further words of its command line */
+export const startOurServer = async (
+  uid: number,
+  mailLocation: string,
+  more: readonly string[] = [],
+): Promise<OurServer> => {
   const [port = 0] = await freePorts(1);
-  const settings = ['-o', `mail_location=${mailLocation}`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`];
+  const settings = ['-o', `mail_location=${mailLocation}`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`, ...more];
   const [program, args] = asMailUser(uid, 'dsync-server', [...settings, '--listen', `tcp:127.0.0.1:${port}`]);
   const child: ChildProcess = spawn(program, args, {
     env: { ...CLEAN_ENVIRONMENT, HOME: '/nonexistent' },

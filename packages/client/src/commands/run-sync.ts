@@ -1,8 +1,6 @@
 /** `dsync sync` and `dsync backup`. */
-import { hostname as machineName } from 'node:os';
-
 import { oneLine, openChannel } from '@dsync/protocol';
-import { describeError, openRawlog, openUserStore, type Log } from '@dsync/server';
+import { describeError, hostName, openRawlog, openUserStore, type Log } from '@dsync/server';
 import { resolveUser, type OptionValues, type Settings } from '@dsync/settings';
 import { masterHandshake, runMaster, SyncError, type SyncObserver, type SyncReport } from '@dsync/sync';
 
@@ -141,7 +139,7 @@ async function converse(
   connection: Connection,
   log: Log,
 ): Promise<SyncReport> {
-  const hostname = settings.hostname ?? machineName();
+  const hostname = settings.hostname ?? hostName();
   using rawlog = request.rawlog === null ? null : openRawlog(request.rawlog);
   using progress = progressOf(request);
   await using channel = await openChannel(connection.carrier, {

@@ -1,5 +1,4 @@
 /** One session from the serving side: handshake, store, run. */
-import { hostname as machineName } from 'node:os';
 import type { Duplex } from 'node:stream';
 
 import { oneLine, openChannel, type Channel, type Rawlog } from '@dsync/protocol';
@@ -8,6 +7,7 @@ import { runSlave, slaveHandshake, type SlaveReport, type SyncObserver } from '@
 import { StoreError, type MailStore } from '@dsync/storage';
 
 import type { Log } from '../log/log.ts';
+import { hostName } from './host-name.ts';
 import { checkAccess, openUserStore } from './open-user-store.ts';
 
 export interface SessionOptions {
@@ -50,7 +50,7 @@ export async function serveSession(
   options: SessionOptions,
 ): Promise<SlaveReport> {
   const { log } = options;
-  const hostname = settings.hostname ?? machineName();
+  const hostname = settings.hostname ?? hostName();
   await using channel = await openChannel(carrier, {
     role: 'slave',
     handshake: slaveHandshake(hostname),

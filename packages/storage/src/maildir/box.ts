@@ -183,7 +183,23 @@ export class Box {
       view = this.#read(this.folder.stamp());
     }
     if (!isNumbered(view)) throw new StoreError('Temporary', `${this.print} changes faster than it can be read`);
-    return this.#note(view);
+    const numbered = view;
+    return await this.noting(() => this.#note(numbered));
+  }
+
+  /**
+   * Does `work`, which writes to the journal what it has read there, and again if another process wrote in between. Under
+   * Dovecot's lock that is at most the beginning of tracking, which is written without it.
+   */
+  async noting<T>(work: () => Promise<T>): Promise<T> {
+    for (let i = 1; ; i++) {
+      try {
+        return await work();
+      } catch (cause) {
+        if (!(cause instanceof JournalConflict) || i === MAX_LISTINGS) throw cause;
+        this.#refresh();
+      }
+    }
   }
 
   /** Everything as it is now, the journal brought up to it; for one who holds mutex and lock. Nothing is read again if nothing changed. */
@@ -341,8 +357,13 @@ export class Box {
   async settle(): Promise<void> {
     this.#refresh();
     if (!this.#isUnwritten || this.head === null) return;
-    await this.#write({ head: this.head });
-    this.#isUnwritten = false;
+    try {
+      await this.#write({ head: this.head, before: null });
+      this.#isUnwritten = false;
+    } catch (cause) {
+      // Another process was quicker, and knows at least as much.
+      if (!(cause instanceof JournalConflict)) throw cause;
+    }
   }
 
   /** Per-mail modseqs begin with the first sync that looks (sync-semantics.md 5.8). The caller holds the mutex. */

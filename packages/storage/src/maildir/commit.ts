@@ -63,9 +63,12 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
   await flush(context, [folder.path('cur'), folder.path('new'), folder.places.control, folder.uidlistFile]);
   context.checkpoint('durable');
   // Still under the lock: another process that looks now would take what we did for a user's doing.
-  const step = applySync(memory, { ...changesOf(work, plan, carried), fingerprint });
-  await context.journal.write([box.isUnwritten ? { ...step, before: null } : step]);
-  box.committed(step.head);
+  const changes = { ...changesOf(work, plan, carried), fingerprint };
+  await box.noting(async () => {
+    const step = applySync(box.memory(), changes);
+    await context.journal.write([box.isUnwritten ? { ...step, before: null } : step]);
+    box.committed(step.head);
+  });
   return resultOf(plan, memory);
 }
 

@@ -15,7 +15,7 @@ import { expectKind } from './mail-messages.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees, type TreeOutcome } from './sync-trees.ts';
-import { withUserLock } from './user-lock.ts';
+import { whoLocks, withUserLock } from './user-lock.ts';
 
 /**
  * Synchronises `store` with the peer at the other end of `channel`, which is not closed here.
@@ -38,9 +38,10 @@ export async function runMaster(
       rules,
       observer,
       common,
+      locker: whoLocks(rules, channel, hostname),
       notes: newNotes(),
     };
-    return await withUserLock(session, hostname, async () => {
+    return await withUserLock(session, async () => {
       if (common !== null) await sendStates(channel, common);
       const trees = await mergeTrees(session);
       if (!rules.noMails) await syncMailboxes(session, trees.mailboxes);

@@ -13,7 +13,7 @@ import { expectKind, isKind } from './mail-messages.ts';
 import { newNotes, type Session, storeForRun } from './session.ts';
 import { answerMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
-import { withUserLock } from './user-lock.ts';
+import { whoLocks, withUserLock } from './user-lock.ts';
 
 export interface SlaveReport {
   readonly tree: TreeCounts;
@@ -41,9 +41,10 @@ export async function runSlave(
       rules,
       observer,
       common: null,
+      locker: whoLocks(rules, channel, hostname),
       notes: newNotes(),
     };
-    return await withUserLock(session, hostname, async () => {
+    return await withUserLock(session, async () => {
       const common = rules.algorithm === 'state' ? await receiveStates(channel) : null;
       return await serve({ ...session, common });
     });

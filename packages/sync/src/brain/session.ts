@@ -14,6 +14,8 @@ export interface Session {
   readonly observer: SyncObserver;
   /** The common state that both ends were given (`-s`); null: lists are complete. */
   readonly common: SyncState | null;
+  /** Who takes the user lock. What is read here before the other end has it may be old by then. */
+  readonly locker: 'nobody' | 'we' | 'they';
   /** Filled while the run goes on. */
   readonly notes: RunNotes;
 }

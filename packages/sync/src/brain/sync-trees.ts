@@ -22,7 +22,7 @@ const NOTHING: TreeCounts = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxe
 /** Exchanges the trees, merges them and carries out the own part, unless it is a dry run. */
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   const { store, rules, notes, observer } = session;
-  const { local, remote } = await selectedTrees(session, await store.readTree());
+  const { local, remote } = await selectedTrees(session);
   const merge = planTree(local, remote, context(session));
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
   const plan = { local: merge.local, remote: merge.remote };
@@ -36,13 +36,12 @@ export async function mergeTrees(session: Session): Promise<TreeOutcome> {
  * Our own kind exchanges whole trees, so that both ends select from the same pair; a Dovecot gets and sends what each
  * side has selected of its own.
  */
-async function selectedTrees(session: Session, full: TreeSnapshot): Promise<TreePair> {
+async function selectedTrees(session: Session): Promise<TreePair> {
   const { selection } = session.rules;
-  if (peerIsOurs(session.channel))
-    return selectTrees({ local: full, remote: await exchange(session, full) }, selection);
-  if (session.channel.peer.isDovecot && !session.rules.dryRun) return await yieldToDovecot(session, full);
-  const remote = await exchange(session, selectTree(full, selection));
-  return { local: selectTree(full, selection, guidsOf(remote)), remote };
+  if (peerIsOurs(session.channel)) return selectTrees(await exchange(session, (full) => full), selection);
+  if (session.channel.peer.isDovecot && !session.rules.dryRun) return await yieldToDovecot(session);
+  const { local, remote } = await exchange(session, (full) => selectTree(full, selection));
+  return { local: selectTree(local, selection, guidsOf(remote)), remote };
 }
 
 /**
@@ -50,9 +49,11 @@ async function selectedTrees(session: Session, full: TreeSnapshot): Promise<Tree
  * can see any: 2.3 with Maildir takes the peer's GUID in every conflict, whatever the peer does, and the mailboxes would
  * never meet (dovecot-wire.md §5.6).
  */
-async function yieldToDovecot(session: Session, full: TreeSnapshot): Promise<TreePair> {
+async function yieldToDovecot(session: Session): Promise<TreePair> {
   const { store, channel, rules } = session;
+  const early = session.locker === 'they' ? null : await store.readTree();
   const remote = await receiveTree(channel.session);
+  const full = early ?? (await store.readTree());
   const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
   const yielded = yieldedNumbers(select(full), remote, context(session));
   for (const yielding of yielded) await take(store, yielding);
@@ -71,21 +72,33 @@ async function take(store: MailStore, { from, guid, uidValidity }: Yielding): Pr
   await transaction.commit();
 }
 
-/** Sends and receives at once: two trees larger than the carrier's buffers would otherwise block each other. */
-async function exchange(session: Session, local: TreeSnapshot): Promise<TreeSnapshot> {
-  const { channel } = session;
-  let remote: TreeSnapshot | null = null;
-  const send = async (): Promise<void> => {
-    for (const message of treeMessages(local)) await channel.session.send(message);
+/**
+ * Sends and receives at once: two trees larger than the carrier's buffers would otherwise block each other. Only where
+ * the other end has to wait for the user lock first, its tree tells that it has it.
+ * @param sent what of the own tree the other end gets
+ * @returns both trees, the own one whole
+ */
+async function exchange(session: Session, sent: (full: TreeSnapshot) => TreeSnapshot): Promise<TreePair> {
+  const { channel, store } = session;
+  const send = async (local: TreeSnapshot): Promise<void> => {
+    for (const message of treeMessages(sent(local))) await channel.session.send(message);
     await channel.flush();
   };
+  if (session.locker === 'they') {
+    const remote = await receiveTree(channel.session);
+    const local = await store.readTree();
+    await send(local);
+    return { local, remote };
+  }
+  const local = await store.readTree();
+  let remote: TreeSnapshot | null = null;
   const receive = async (): Promise<void> => {
     remote = await receiveTree(channel.session);
   };
-  await allEnded([send(), receive()], (reason) => {
+  await allEnded([send(local), receive()], (reason) => {
     void channel.abort(reason instanceof Error ? reason.message : String(reason));
   });
-  return remote ?? local;
+  return { local, remote: remote ?? local };
 }
 
 function context(session: Session): TreeMergeContext {

@@ -1,0 +1,60 @@
+/** A TCP relay that stops a run in the middle: when a file appears nothing is passed on until it is told to go on. */
+import { existsSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+export interface HoldingProxy extends AsyncDisposable {
+  readonly port: number;
+  /** Resolves once the run is held. */
+  readonly held: Promise<void>;
+  release(): void;
+}
+
+export const startHoldingProxy = async (targetPort: number, file: string): Promise<HoldingProxy> => {
+  let isHeld: () => void = () => {};
+  const held = new Promise<void>((resolve) => {
+    isHeld = resolve;
+  });
+  let release: () => void = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const sockets = new Set<Socket>();
+  const pass = (from: Socket, to: Socket): void => {
+    let queue = Promise.resolve();
+    from.on('data', (chunk: Buffer) => {
+      queue = queue.then(async () => {
+        if (existsSync(file)) {
+          isHeld();
+          await released;
+        }
+        to.write(chunk);
+      });
+    });
+    from.on('end', () => {
+      queue = queue.then(() => void to.end());
+    });
+    from.on('error', () => to.destroy());
+  };
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const target = connect({ host: '127.0.0.1', port: targetPort, allowHalfOpen: true });
+    sockets.add(client).add(target);
+    pass(client, target);
+    pass(target, client);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  // A server that listens on TCP has this kind of address.
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    held,
+    release,
+    [Symbol.asyncDispose]: async () => {
+      release();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
