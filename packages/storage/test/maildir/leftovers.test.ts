@@ -31,7 +31,12 @@ test.each([
   const root = await makeStore(layout);
   const before = filesOf(root).toSorted();
   const owner = `${DEAD}:${hostname()}`;
-  for (const lock of ['.dovecot-sync.lock', `${box}/.dovecot-box-sync.lock`, `${box}/dovecot-uidlist.lock`, 'subscriptions.lock'])
+  for (const lock of [
+    '.dovecot-sync.lock',
+    `${box}/.dovecot-box-sync.lock`,
+    `${box}/dovecot-uidlist.lock`,
+    'subscriptions.lock',
+  ])
     fs.writeFileSync(join(root, lock), owner);
   for (const file of [`${box}/dovecot-uidlist.tmp`, `${box}/dovecot-keywords.lock`, 'subscriptions.tmp'])
     fs.writeFileSync(join(root, file), 'not whole');
