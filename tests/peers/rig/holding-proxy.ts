@@ -20,27 +20,25 @@ export const startHoldingProxy = async (targetPort: number, file: string): Promi
     release = resolve;
   });
   const sockets = new Set<Socket>();
-  const pass = (from: Socket, to: Socket): void => {
-    let queue = Promise.resolve();
-    from.on('data', (chunk: Buffer) => {
-      queue = queue.then(async () => {
+  const pass = async (from: Socket, to: Socket): Promise<void> => {
+    try {
+      for await (const chunk of from) {
         if (existsSync(file)) {
           isHeld();
           await released;
         }
-        to.write(chunk);
-      });
-    });
-    from.on('end', () => {
-      queue = queue.then(() => void to.end());
-    });
-    from.on('error', () => to.destroy());
+        to.write(chunk as Buffer);
+      }
+      to.end();
+    } catch {
+      to.destroy();
+    }
   };
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const target = connect({ host: '127.0.0.1', port: targetPort, allowHalfOpen: true });
     sockets.add(client).add(target);
-    pass(client, target);
-    pass(target, client);
+    void pass(client, target);
+    void pass(target, client);
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
