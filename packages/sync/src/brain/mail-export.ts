@@ -21,9 +21,18 @@ export class MailExport {
     for (const mail of offered) if (!this.#byGuid.has(mail.guid)) this.#byGuid.set(mail.guid, mail);
   }
 
-  /** @throws {ProtocolError} `BadValue` for a mail that was not offered in this mailbox */
-  async send(request: MessageOf<'mailRequest'>): Promise<void> {
-    const mail = this.#find(request);
+  /**
+   * Answers the requests in UID order, whatever order they came in: a Dovecot asks in that of a hash table, but its mbox
+   * files keep mails as they come, and their UIDs have to ascend.
+   * @throws {ProtocolError} `BadValue` for a mail that was not offered in this mailbox
+   */
+  async send(requests: readonly MessageOf<'mailRequest'>[]): Promise<void> {
+    const found = requests.map((request) => ({ request, mail: this.#find(request) }));
+    found.sort((a, b) => a.mail.uid - b.mail.uid);
+    for (const { request, mail } of found) await this.#send(request, mail);
+  }
+
+  async #send(request: MessageOf<'mailRequest'>, mail: MailRecord): Promise<void> {
     // Asked for by UID alone: where GUIDs cannot be shared.
     const reply =
       request.guid === undefined

@@ -20,16 +20,17 @@ export function* changeMessages(
   const { mails, expunges } = changes;
   let e = 0;
   for (const mail of mails) {
-    for (let x = expunges[e]; x !== undefined && x.uid < mail.uid; x = expunges[++e]) yield expungeMessage(x);
+    for (let x = expunges[e]; x !== undefined && x.uid < mail.uid; x = expunges[++e])
+      yield expungeMessage(x, hashes === null);
     const message = mailMessage(mail, commonUid, facts);
     yield hashes === null ? message : { ...message, headerHash: hashes.get(mail.uid)?.usual ?? '' };
   }
-  for (let x = expunges[e]; x !== undefined; x = expunges[++e]) yield expungeMessage(x);
+  for (let x = expunges[e]; x !== undefined; x = expunges[++e]) yield expungeMessage(x, hashes === null);
 }
 
-function expungeMessage(record: ExpungeRecord): MessageOf<'mailChange'> {
+function expungeMessage(record: ExpungeRecord, withGuid: boolean): MessageOf<'mailChange'> {
   const message = { kind: 'mailChange', type: 'e', uid: record.uid, modseq: record.modseq } as const;
-  return record.guid === null ? message : { ...message, guid: record.guid };
+  return record.guid === null || !withGuid ? message : { ...message, guid: record.guid };
 }
 
 function mailMessage(

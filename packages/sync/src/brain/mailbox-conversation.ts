@@ -151,7 +151,7 @@ class Exchange implements AsyncDisposable {
     if (this.#sendsMails) {
       const requests = await this.#flushAndWait(this.#requested);
       const mails = new MailExport(this.#talk.view, conversation, changes.mails, peerIsOurs(this.#session.channel));
-      for (const request of requests) await mails.send(request);
+      await mails.send(requests);
       await this.#end();
     }
     this.#sent.resolve();
