@@ -72,6 +72,7 @@ describe('mistakes name file and line', () => {
   test.each([
     ['a section that is not closed', 'hostname = a\nnamespace inbox {\n', /line 2: namespace \{ is not closed/],
     ['a brace too many', 'hostname = a\n}\n', /line 2: unexpected }/],
+    ['sections without end on one line', 'a { '.repeat(50_000) + '} '.repeat(50_000), /line 1: more than 10 sections/],
     ['a line that is nothing', 'hostname\n', /line 1: neither a setting nor a section/],
     ['a port', 'doveadm_port = abc', /line 1: doveadm_port must be a number from 0 to 65535/],
     ['a port that is too large', 'doveadm_port = 65536', /line 1/],

@@ -27,9 +27,12 @@ test.each([
   expect(expandVariables(text, values)).toBe(expected);
 });
 
-test.each(['%{nothing}', '%{user | nothing}', '%x', '%Zu'])('%s is refused', (text) => {
-  expect(() => expandVariables(text, values)).toThrow(/unknown/);
-});
+test.each(['%{nothing}', '%{user | nothing}', '%x', '%Zu', '%{user | constructor}', '%{user | __proto__}'])(
+  '%s is refused',
+  (text) => {
+    expect(() => expandVariables(text, values)).toThrow(/unknown/);
+  },
+);
 
 test('a name without domain has an empty one', () => {
   expect(expandVariables('[%d][%n]', { user: 'anna', home: null })).toBe('[][anna]');

@@ -3,6 +3,7 @@
  */
 import { ProtocolError } from '../errors.ts';
 import { MAX_FRAME } from '../limits.ts';
+import { Pieces } from './pieces.ts';
 
 export interface Frame {
   readonly type: number;
@@ -23,14 +24,13 @@ export function newFrame(type: number, payloadLength: number): Buffer {
 
 /** Cuts a stream of bytes into frames; keeps what is left for the next chunk. */
 export class FrameDecoder {
-  #chunks: Buffer[] = [];
-  #length = 0;
+  readonly #kept = new Pieces();
   /** Bytes of the frame under way, header included, once its header is known. */
   #wanted = 0;
 
   /** Bytes kept of a frame that is not complete. */
   get pending(): number {
-    return this.#length;
+    return this.#kept.length;
   }
 
   /**
@@ -40,52 +40,46 @@ export class FrameDecoder {
   push(chunk: Buffer): Frame[] {
     const frames: Frame[] = [];
     let rest = chunk;
-    if (this.#length > 0) rest = this.#complete(rest, frames);
+    if (this.#kept.length > 0) rest = this.#complete(rest, frames);
     while (rest.length >= FRAME_HEADER) {
       const size = frameSize(rest);
-      if (rest.length < size) break;
-      frames.push({ type: rest.readUInt8(4), payload: rest.subarray(FRAME_HEADER, size) });
+      if (rest.length < size) {
+        this.#wanted = size;
+        break;
+      }
+      frames.push(frameOf(rest.subarray(0, size)));
       rest = rest.subarray(size);
     }
-    if (rest.length > 0) this.#keep(rest);
+    if (rest.length > 0) this.#kept.push(rest);
     return frames;
-  }
-
-  #keep(bytes: Buffer): void {
-    this.#chunks.push(bytes);
-    this.#length += bytes.length;
-    if (this.#wanted === 0 && this.#length >= FRAME_HEADER) this.#wanted = frameSize(this.#joined());
   }
 
   /** Completes the kept frame with as much of `bytes` as it needs; returns what is left over. */
   #complete(bytes: Buffer, frames: Frame[]): Buffer {
     let rest = bytes;
     if (this.#wanted === 0) {
-      const missing = FRAME_HEADER - this.#length;
-      this.#keep(rest.subarray(0, missing));
+      const missing = FRAME_HEADER - this.#kept.length;
+      this.#kept.push(rest.subarray(0, missing));
       rest = rest.subarray(missing);
-      if (this.#wanted === 0) return rest;
+      if (this.#kept.length < FRAME_HEADER) return rest;
+      const header = this.#kept.take();
+      this.#wanted = frameSize(header);
+      this.#kept.push(header);
     }
-    const missing = this.#wanted - this.#length;
+    const missing = this.#wanted - this.#kept.length;
     if (missing > 0) {
-      const part = rest.subarray(0, missing);
-      if (part.length > 0) this.#chunks.push(part);
-      this.#length += part.length;
+      this.#kept.push(rest.subarray(0, missing));
       rest = rest.subarray(missing);
     }
-    if (this.#length < this.#wanted) return rest;
-    const whole = this.#joined();
-    this.#chunks = [];
-    this.#length = 0;
+    if (this.#kept.length < this.#wanted) return rest;
     this.#wanted = 0;
-    frames.push({ type: whole.readUInt8(4), payload: whole.subarray(FRAME_HEADER) });
+    frames.push(frameOf(this.#kept.take()));
     return rest;
   }
+}
 
-  #joined(): Buffer {
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks, this.#length)];
-    return this.#chunks[0] ?? Buffer.alloc(0);
-  }
+function frameOf(whole: Buffer): Frame {
+  return { type: whole.readUInt8(4), payload: whole.subarray(FRAME_HEADER) };
 }
 
 /** Whole size of the frame whose header starts `bytes`; checked before anything is kept for it. */

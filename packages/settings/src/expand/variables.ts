@@ -60,7 +60,7 @@ function lookUp(name: string, values: VariableValues): string | null {
   }
 }
 
-const FILTERS: Readonly<Record<string, (value: string) => string>> = {
+const FILTERS = named({
   username: (v) => v.split('@', 1)[0] ?? '',
   domain: (v) => (v.includes('@') ? v.slice(v.indexOf('@') + 1) : ''),
   lower: (v) => v.toLowerCase(),
@@ -70,17 +70,24 @@ const FILTERS: Readonly<Record<string, (value: string) => string>> = {
   sha1: (v) => createHash('sha1').update(v).digest('hex'),
   sha256: (v) => createHash('sha256').update(v).digest('hex'),
   hexlify: (v) => Buffer.from(v).toString('hex'),
-};
+});
 
 /** Letters before a 2.3 variable; applied from left to right. */
-const MODIFIERS: Readonly<Record<string, (value: string) => string>> = {
+const MODIFIERS = named({
   L: (v) => v.toLowerCase(),
   U: (v) => v.toUpperCase(),
   R: (v) => Array.from(v).toReversed().join(''),
   M: (v) => createHash('md5').update(v).digest('hex'),
   T: (v) => v.trim(),
   E: (v) => v.replace(/["'\\]/g, '\\$&'),
-};
+});
+
+/** A map, so that nothing but what is listed has a name, `constructor` and its like least of all. */
+function named(
+  functions: Readonly<Record<string, (value: string) => string>>,
+): ReadonlyMap<string, (value: string) => string> {
+  return new Map(Object.entries(functions));
+}
 
 const VARIABLE = /%(?:%|(-?[0-9]+)?(?:\.(-?[0-9]+))?([A-Z]*)(?:\{([^{}]*)\}|([a-z])))/g;
 
@@ -109,12 +116,12 @@ export function expandVariables(text: string, values: VariableValues, origin?: O
         throw new SettingsError('NoSuchUser', `no home folder is known for user ${values.user}`, at);
       if (value === null) throw new SettingsError('BadValue', `unknown variable ${all}`, at);
       for (const filter of filters) {
-        const apply = FILTERS[filter];
+        const apply = FILTERS.get(filter);
         if (apply === undefined) throw new SettingsError('BadValue', `unknown filter ${filter} in ${all}`, at);
         value = apply(value);
       }
       for (const modifier of modifiers) {
-        const apply = MODIFIERS[modifier];
+        const apply = MODIFIERS.get(modifier);
         if (apply === undefined) throw new SettingsError('BadValue', `unknown modifier ${modifier} in ${all}`, at);
         value = apply(value);
       }

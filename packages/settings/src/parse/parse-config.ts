@@ -6,7 +6,7 @@ import { SettingsError, type Origin } from '../errors.ts';
 import { logicalLines, unquote } from './lines.ts';
 import type { Section } from './section.ts';
 
-/** Included files within included files. */
+/** Included files within included files, and sections within sections on one line. */
 const MAX_DEPTH = 10;
 
 /** A value of a file: certificates and keys, never mail. Bytes. */
@@ -24,6 +24,15 @@ interface Context {
  */
 export function readConfigFile(file: string, root: Section): void {
   readFile({ root, file: resolve(file), depth: 0 }, root, null);
+}
+
+/**
+ * Reads the text of a configuration file into `root`.
+ * @param file its name, for messages and for what it includes
+ * @throws {SettingsError} as `readConfigFile`
+ */
+export function readConfigText(text: string, file: string, root: Section): void {
+  readLines({ root, file: resolve(file), depth: 0 }, root, text);
 }
 
 /**
@@ -71,6 +80,10 @@ function readFile(context: Context, section: Section, from: Origin | null): void
       ...(from === null ? {} : { origin: from }),
     });
   }
+  readLines(context, section, text);
+}
+
+function readLines(context: Context, section: Section, text: string): void {
   const open: Section[] = [section];
   for (const { text: line, line: number } of logicalLines(text)) {
     const origin: Origin = { kind: 'file', file: context.file, line: number };
@@ -96,7 +109,7 @@ function readFile(context: Context, section: Section, from: Origin | null): void
 }
 
 /** One line: a setting (null), or the beginning of a section, which is returned. */
-function readLine(context: Context, current: Section, line: string, origin: Origin): Section | null {
+function readLine(context: Context, current: Section, line: string, origin: Origin, depth = 0): Section | null {
   const opening = /^([A-Za-z0-9_\-:.@]+)(?:\s+("(?:[^"\\]|\\.)*"|'[^']*'|[^\s={}"']+))?\s*\{(.*)$/.exec(line);
   if (opening !== null) {
     const [, type = '', name = '', rest = ''] = opening;
@@ -107,7 +120,9 @@ function readLine(context: Context, current: Section, line: string, origin: Orig
     if (!inside.endsWith('}'))
       throw new SettingsError('Syntax', 'a section’s contents must begin on their own line', { origin });
     const body = inside.slice(0, -1).trim();
-    if (body !== '') readLine(context, section, body, origin);
+    if (depth >= MAX_DEPTH)
+      throw new SettingsError('Syntax', `more than ${MAX_DEPTH} sections on one line`, { origin });
+    if (body !== '') readLine(context, section, body, origin, depth + 1);
     return null;
   }
   const setting = /^([A-Za-z0-9_\-:./@*]+)\s*=\s*(.*)$/.exec(line);

@@ -48,12 +48,17 @@ export function loadSettings(source: SettingsSource): Settings {
   if (source.file !== null) readConfigFile(source.file, root);
   for (const override of source.overrides) readOverride(override, root);
   const used = new Set<string>();
-  const settings = readSettings(root, used);
+  const settings = settingsOf(root, used);
   reportUnknown(root, used, source.debug ?? (() => undefined));
   return settings;
 }
 
-function readSettings(root: Section, used: Set<string>): Settings {
+/**
+ * Checks every value that we know.
+ * @param used gets the names of settings that were looked for
+ * @throws {SettingsError}
+ */
+export function settingsOf(root: Section, used: Set<string> = new Set()): Settings {
   const own = root.of('protocol').filter((s) => s.name === 'doveadm' || s.name === 'dsync');
   const read = new SettingReader([...own, root], used);
   return {

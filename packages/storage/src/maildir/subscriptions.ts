@@ -19,7 +19,8 @@ export function parseSubscriptions(text: string, separator: string): Subscriptio
   const paths: MailboxPath[] = [];
   const unreadable: string[] = [];
   for (const line of version === 2 ? lines.slice(1) : lines) {
-    if (line === '') continue;
+    // The header in another place than the first is nobody's name, and must not get to the first place.
+    if (line === '' || line === HEADER) continue;
     const parts = version === 2 ? line.split('\t').map(unescape) : line.split(separator);
     const decoded = parts.map((part) => (part === null || part === '' ? null : decodeMutf7(part)));
     if (decoded.every((part) => part !== null)) paths.push(decoded);

@@ -245,6 +245,12 @@ describe('subscriptions', () => {
     expect(list).toMatchObject({ paths: [['ok']], unreadable: ['&bad'] });
     expect(printSubscriptions(list, '.')).toBe('V\t2\n\nok\n&bad\n');
   });
+
+  plain('a header that is not at the top does not get there', () => {
+    const list = parseSubscriptions('&bad\nV\t2\nok\n', '.');
+    expect(list).toEqual({ version: 1, paths: [['ok']], unreadable: ['&bad'] });
+    expect(printSubscriptions({ ...list, paths: [] }, '.')).toBe('&bad\n');
+  });
 });
 
 plain('dovecot.mailbox.log is read and written, record by record', () => {

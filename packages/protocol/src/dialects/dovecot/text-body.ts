@@ -1,9 +1,16 @@
 import { ProtocolError } from '../../errors.ts';
+import { Pieces } from '../../framing/pieces.ts';
+import { BODY_CHUNK } from '../../limits.ts';
 
 /** A large body on its way, read once while it comes. Dovecot's text has no digest: its end is all that proves it. */
 export class TextBody implements AsyncIterable<Uint8Array> {
   readonly #held: (bytes: number) => void;
   #queue: Uint8Array[] = [];
+  #head = 0;
+  /** What came in small pieces, to be read as one. */
+  readonly #tail = new Pieces();
+  /** Bytes not yet read. */
+  #length = 0;
   #over: ProtocolError | 'whole' | null = null;
   #wake: (() => void) | null = null;
   #state: 'untouched' | 'open' | 'closed' = 'untouched';
@@ -15,7 +22,9 @@ export class TextBody implements AsyncIterable<Uint8Array> {
 
   push(piece: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#queue.push(piece);
+    if (this.#tail.length + piece.length > BODY_CHUNK) this.#queue.push(this.#tail.take());
+    this.#tail.push(piece);
+    this.#length += piece.length;
     this.#held(piece.length);
     this.#stir();
   }
@@ -35,8 +44,9 @@ export class TextBody implements AsyncIterable<Uint8Array> {
     this.#state = 'open';
     try {
       for (;;) {
-        const piece = this.#queue.shift();
-        if (piece !== undefined) {
+        const piece = this.#next();
+        if (piece !== null) {
+          this.#length -= piece.length;
           this.#held(-piece.length);
           yield piece;
         } else if (this.#over === 'whole') {
@@ -62,10 +72,24 @@ export class TextBody implements AsyncIterable<Uint8Array> {
     this.#drop();
   }
 
+  #next(): Uint8Array | null {
+    const piece = this.#queue[this.#head];
+    if (piece === undefined) return this.#tail.length > 0 ? this.#tail.take() : null;
+    this.#head++;
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    }
+    return piece;
+  }
+
   #drop(): void {
     this.#state = 'closed';
-    this.#held(-this.#queue.reduce((sum, piece) => sum + piece.length, 0));
+    this.#held(-this.#length);
+    this.#length = 0;
     this.#queue = [];
+    this.#head = 0;
+    this.#tail.take();
   }
 
   #stir(): void {

@@ -1,6 +1,7 @@
 import type { Received } from '../../channel.ts';
 import { ProtocolError } from '../../errors.ts';
 import { BODY_CHUNK, INLINE_BODY, MAX_TEXT_LINE, TEXT_MESSAGE_COST } from '../../limits.ts';
+import { Pieces } from '../../framing/pieces.ts';
 import type { Message } from '../../table.ts';
 import type { MessageParser } from './lines.ts';
 import { TextBody } from './text-body.ts';
@@ -24,8 +25,7 @@ export interface ItemSink {
 export class TextReader {
   readonly #parser: MessageParser;
   readonly #sink: ItemSink;
-  #line: Buffer[] = [];
-  #lineLength = 0;
+  readonly #line = new Pieces();
   #value: ValueUnderWay | null = null;
 
   constructor(parser: MessageParser, sink: ItemSink) {
@@ -35,7 +35,7 @@ export class TextReader {
 
   /** True between messages: an end of the stream here cuts nothing short. */
   get between(): boolean {
-    return this.#value === null && this.#lineLength === 0;
+    return this.#value === null && this.#line.length === 0;
   }
 
   /** @throws {ProtocolError} for a line that is none, or too long */
@@ -51,17 +51,18 @@ export class TextReader {
       }
       const end = rest.indexOf(0x0a);
       const part = end < 0 ? rest : rest.subarray(0, end);
-      this.#lineLength += part.length;
-      if (this.#lineLength > MAX_TEXT_LINE)
+      if (this.#line.length + part.length > MAX_TEXT_LINE)
         throw new ProtocolError('LimitExceeded', `line of over ${MAX_TEXT_LINE} bytes`);
       if (end < 0) {
         this.#line.push(part);
         return;
       }
       rest = rest.subarray(end + 1);
-      this.#message(this.#line.length === 0 ? part : Buffer.concat([...this.#line, part]));
-      this.#line = [];
-      this.#lineLength = 0;
+      if (this.#line.length === 0) this.#message(part);
+      else {
+        this.#line.push(part);
+        this.#message(this.#line.take());
+      }
     }
   }
 
@@ -87,8 +88,7 @@ class ValueUnderWay {
   readonly #lineLength: number;
   readonly #sink: ItemSink;
   readonly #unstuffer = new DotUnstuffer();
-  #pieces: Buffer[] = [];
-  #length = 0;
+  readonly #pieces = new Pieces();
   #body: TextBody | null = null;
 
   constructor(message: Message, lineLength: number, sink: ItemSink) {
@@ -111,13 +111,10 @@ class ValueUnderWay {
       return;
     }
     this.#pieces.push(piece);
-    this.#length += piece.length;
-    if (this.#length <= INLINE_BODY) return;
+    if (this.#pieces.length <= INLINE_BODY) return;
     const body = new TextBody((bytes) => this.#sink.held(bytes));
     this.#body = body;
-    const first = this.#pieces;
-    this.#pieces = [];
-    for (const p of first) this.#piece(p);
+    this.#piece(this.#pieces.take());
     this.#deliver(body, 0);
   }
 
@@ -127,7 +124,7 @@ class ValueUnderWay {
       return;
     }
     // Copied, so that a waiting mail keeps its own bytes and not the carrier's whole chunks.
-    const body = Buffer.concat(this.#pieces, this.#length);
+    const body = this.#pieces.takeCopy();
     this.#deliver(body, body.length);
   }
 

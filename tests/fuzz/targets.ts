@@ -1,0 +1,149 @@
+/** What is fuzzed: readers of bytes that others wrote, each with well-made inputs to begin with. */
+import { fuzzDoveadm, fuzzRecords, fuzzSession, fuzzText } from '../../packages/protocol/test-kit/fuzz.ts';
+import { fuzzConfig, fuzzExpansion } from '../../packages/settings/test-kit/fuzz.ts';
+import {
+  fuzzJournalRows,
+  fuzzKeywords,
+  fuzzMailboxLog,
+  fuzzNames,
+  fuzzSubscriptions,
+  fuzzUidlist,
+} from '../../packages/storage/test-kit/fuzz.ts';
+import { fuzzState } from '../../packages/sync/test-kit/fuzz.ts';
+import type { Joints } from './mutate.ts';
+import { FRAMES } from './native-joints.ts';
+import { ownSessions, recordedSessions, recordedWires } from './seeds.ts';
+
+export interface Target {
+  readonly name: string;
+  /** Throws, or never ends, for what must not happen. */
+  readonly run: (input: Buffer) => void | Promise<void>;
+  readonly seeds: () => Promise<readonly Buffer[]>;
+  /** Two bytes in front say how the others come. */
+  readonly delivered: boolean;
+  readonly joints?: Joints;
+  /** Inputs in CI. */
+  readonly inCi: number;
+}
+
+const texts =
+  (...list: readonly string[]) =>
+  async (): Promise<readonly Buffer[]> =>
+    list.map((text) => Buffer.from(text));
+
+export const TARGETS: readonly Target[] = [
+  {
+    name: 'text-session',
+    run: fuzzSession,
+    seeds: async () => [...recordedSessions(), ...(await ownSessions('dovecot'))],
+    delivered: true,
+    inCi: 80_000,
+  },
+  {
+    name: 'native-session',
+    run: fuzzSession,
+    seeds: () => ownSessions('native'),
+    delivered: true,
+    joints: FRAMES,
+    inCi: 80_000,
+  },
+  {
+    name: 'text',
+    run: fuzzText,
+    seeds: async () => [...recordedSessions(), ...(await ownSessions('dovecot'))],
+    delivered: true,
+    inCi: 80_000,
+  },
+  {
+    name: 'frames',
+    run: fuzzRecords,
+    seeds: async () => {
+      const sessions = await ownSessions('native');
+      // The records of batches, too: behind length, type, conversation and their own length.
+      return [...sessions, ...sessions.flatMap((s) => FRAMES.split(s).slice(1)).map((frame) => frame.subarray(13))];
+    },
+    delivered: true,
+    joints: FRAMES,
+    inCi: 100_000,
+  },
+  {
+    name: 'doveadm',
+    run: fuzzDoveadm,
+    seeds: async () => recordedWires(),
+    delivered: true,
+    inCi: 30_000,
+  },
+  {
+    name: 'state',
+    run: fuzzState,
+    seeds: texts(
+      'AAAAAA==',
+      'AQAAAAAAAAAAAAAAAAAAAAAAAKLpAwAAAgAAAAUAAAAAAAAAAAAAAAAAAAAAAAAAosK1/g==',
+      '\u0001\0\0\0' + 'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqr'.repeat(3),
+    ),
+    delivered: false,
+    inCi: 20_000,
+  },
+  {
+    name: 'uidlist',
+    run: fuzzUidlist,
+    seeds: texts(
+      '3 V1700000000 N8 G0123456789abcdef0123456789abcdef\n1 :1700000001.M1P1.host,S=10,W=11\n3 Gabc S10 W11 :1700000002.M2P1.host\n7 P5 O3 :x\n',
+      '1 1700000000 4\n1 1700000001.M1P1.host\n3 1700000002.M2P1.host:2,S\n',
+    ),
+    delivered: false,
+    inCi: 20_000,
+  },
+  { name: 'keywords', run: fuzzKeywords, seeds: texts('0 $Label1\n1 todo\n25 last\n'), delivered: false, inCi: 10_000 },
+  {
+    name: 'subscriptions',
+    run: fuzzSubscriptions,
+    seeds: texts('V\t2\n\nINBOX\nWork\t2024\n&AOk-\n\u0001tx\n', 'INBOX\nWork.2024\n&AOk-\n'),
+    delivered: false,
+    inCi: 10_000,
+  },
+  {
+    name: 'mailbox-log',
+    run: fuzzMailboxLog,
+    seeds: async () => [Buffer.alloc(72, 1), Buffer.alloc(50, 4)],
+    delivered: false,
+    inCi: 5_000,
+  },
+  {
+    name: 'names',
+    run: fuzzNames,
+    seeds: texts('1700000001.M1P1.host,S=10,W=11:2,FSab', '&AOk-&-x', 'R&AOk-sum&AOk-s', 'x:2,S,more:3,T'),
+    delivered: false,
+    inCi: 20_000,
+  },
+  {
+    name: 'journal-rows',
+    run: fuzzJournalRows,
+    seeds: async () => [Buffer.from('\u0001aaaaaaaaaaaaaaaaaaaa\u0001\u0004INBOX'), Buffer.alloc(60, 2)],
+    delivered: false,
+    inCi: 20_000,
+  },
+  {
+    name: 'config',
+    run: fuzzConfig,
+    seeds: texts(
+      'mail_location = maildir:~/Maildir:LAYOUT=fs # where\nnamespace inbox {\n  separator = /\n  inbox = yes\n}\nssl = required\n',
+      'mail_driver = maildir\nmail_path = /srv/%{user | domain}/%{user|username|lower}\nuserdb static {\n  fields {\n    home = /home/%u\n  }\n}\n',
+      'protocol doveadm {\n doveadm_password = "a\\"b"\n}\nx = $mail_location\\\n  more\nplugin { a = b }\n',
+    ),
+    delivered: false,
+    inCi: 15_000,
+  },
+  {
+    name: 'expansion',
+    run: fuzzExpansion,
+    seeds: texts(
+      'maildir:/srv/%d/%1.2n/Maildir:LAYOUT=fs:CONTROL=~/c',
+      '%{user | username | lower}%%%Lu%{env:HOME}',
+      '-D -o mail_location=maildir:~/x --debug --config=x',
+      'namespace/inbox/separator=/',
+    ),
+    delivered: false,
+    inCi: 20_000,
+  },
+];
