@@ -2,7 +2,7 @@
 import { readOptions } from '../support/options.ts';
 import type { SideSeen } from '../support/read-side.ts';
 import type { During, Scenario, ScenarioMail, ScenarioState, SideName } from '../support/scenario.ts';
-import { type Clock, type MakePlace, Side } from '../support/side.ts';
+import { type Clock, type MakePlace, Side, type StorySide } from '../support/side.ts';
 import { runSync, type RunHooks, type RunResult } from '../support/run-sync.ts';
 import { pointOf, watchChannel } from '../support/watch-channel.ts';
 
@@ -15,10 +15,7 @@ export interface Outcome {
   readonly B: readonly string[];
 }
 
-export interface Pair {
-  readonly A: Side;
-  readonly B: Side;
-}
+export type Pair<S extends StorySide = Side> = Readonly<Record<SideName, S>>;
 
 /** One run as it is asked for; `words` are the options of the command line. */
 export interface Request {
@@ -29,33 +26,42 @@ export interface Request {
 }
 
 /** Does one run from `start` to the other side. */
-export type Runner = (pair: Pair, request: Request) => Promise<Pick<RunResult, 'exit' | 'state' | 'error'>>;
+export type Runner<S extends StorySide = Side> = (
+  pair: Pair<S>,
+  request: Request,
+) => Promise<Pick<RunResult, 'exit' | 'state' | 'error'>>;
 
-export interface World {
-  readonly clock: Clock;
-  readonly makePlace: MakePlace;
-  readonly run: Runner;
+export interface World<S extends StorySide = Side> {
+  readonly tick: () => Promise<void> | void;
+  readonly makeSide: (name: SideName) => Promise<S>;
+  readonly run: Runner<S>;
 }
 
-export async function play(
-  scenario: Scenario,
-  world: World,
-): Promise<Outcome & { readonly errors: readonly unknown[] }> {
+/** Both sides' mail where `makePlace` says. */
+export function sidesAt(scenario: Scenario, clock: Clock, makePlace: MakePlace): Omit<World, 'run'> {
   const inboxDeletable = !scenario.confirmed.includes('maildir');
-  const make = (name: SideName): Promise<Side> =>
-    Side.make(name, scenario.config?.[name] ?? {}, inboxDeletable, world.makePlace);
-  const pair: Pair = { A: await make('A'), B: await make('B') };
+  return {
+    tick: () => clock.tick(),
+    makeSide: (name) => Side.make(name, scenario.config?.[name] ?? {}, inboxDeletable, makePlace),
+  };
+}
+
+export async function play<S extends StorySide>(
+  scenario: Scenario,
+  world: World<S>,
+): Promise<Outcome & { readonly errors: readonly unknown[] }> {
+  const pair: Pair<S> = { A: await world.makeSide('A'), B: await world.makeSide('B') };
   for (const name of ['A', 'B'] as const) {
     const state = scenario.initial[name];
     if (state !== null) await pair[name].place(state);
   }
-  world.clock.tick();
+  await world.tick();
   const runs: string[] = [];
   const errors: unknown[] = [];
   let previous = '';
   const saved = new Map<string, string>();
   for (const step of scenario.steps) {
-    if (step.op === 'tick') world.clock.tick();
+    if (step.op === 'tick') await world.tick();
     else if (step.op !== 'sync') await pair[step.side].act(step);
     else {
       const given = step.state_from === undefined ? previous : (saved.get(step.state_from) ?? '');
@@ -99,12 +105,13 @@ export function runHere(dialect: Dialect): Runner {
 export const otherSide = (side: SideName): SideName => (side === 'A' ? 'B' : 'A');
 
 /** Lets things happen while a run goes on. */
-export function hooksOf(pair: Pair, during: During | null): RunHooks {
+export function hooksOf(pair: Pair<StorySide>, during: During | null): RunHooks {
   if (during === null) return {};
-  const action = async (): Promise<void> => {
-    for (const step of during.steps) await pair[step.side].act(step);
-  };
-  return { wrap: (channel) => watchChannel(channel, pointOf(during.when), action) };
+  return { wrap: (channel) => watchChannel(channel, pointOf(during.when), () => actAll(pair, during)) };
+}
+
+export async function actAll(pair: Pair<StorySide>, { steps }: During): Promise<void> {
+  for (const step of steps) await pair[step.side].act(step);
 }
 
 function printRun(exit: number, state: 'printed' | 'empty' | undefined): string {

@@ -5,16 +5,15 @@ import { connect } from 'node:tls';
 
 import { jest } from '@jest/globals';
 import { clientMain, openSession } from '@dsync/client';
-import { createLog, Daemon, parseListenAddress } from '@dsync/server';
-import { loadSettings } from '@dsync/settings';
 
 import { makeCertificates, writeCertificates } from '../../certs/make-certificates.ts';
-import { maildirPlaces, mailFolder, temporaryFolder, type TemporaryFolder } from '../support/maildir-side.ts';
+import { maildirPlaces, temporaryFolder, type TemporaryFolder } from '../support/maildir-side.ts';
 import { readOptions } from '../support/options.ts';
 import { startSide } from '../support/run-sync.ts';
-import type { Scenario, SideConfig, SideName } from '../support/scenario.ts';
+import type { Scenario, SideName } from '../support/scenario.ts';
 import { Clock } from '../support/side.ts';
-import { hooksOf, otherSide, type Runner, type World } from './play.ts';
+import { hooksOf, otherSide, type Runner, sidesAt, type World } from './play.ts';
+import { printConfig, serve } from './serve.ts';
 
 const PASSWORD = 'between two tests';
 
@@ -31,13 +30,18 @@ export async function tcpsWorld(scenario: Scenario, certificates: string): Promi
   const folder = temporaryFolder('scenario');
   const configFile = (side: SideName): string => {
     const file = join(folder.path, `${side}.conf`);
-    writeFileSync(file, configOf(folder.path, side, scenario.config?.[side] ?? {}, certificates));
+    const lines = [
+      'ssl = yes',
+      `ssl_cert = <${join(certificates, 'server.crt')}`,
+      `ssl_key = <${join(certificates, 'server.key')}`,
+      `ssl_client_ca_file = ${join(certificates, 'ca.crt')}`,
+    ];
+    writeFileSync(file, printConfig(folder.path, side, scenario.config?.[side] ?? {}, PASSWORD, lines));
     return file;
   };
   const files = { A: configFile('A'), B: configFile('B') };
   return {
-    clock,
-    makePlace: maildirPlaces(folder.path, clock),
+    ...sidesAt(scenario, clock, maildirPlaces(folder.path, clock)),
     run: runOver(files, certificates),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
@@ -48,7 +52,7 @@ const USER = 'somebody';
 /** Every run has a server and a connection of its own. */
 function runOver(files: Readonly<Record<SideName, string>>, certificates: string): Runner {
   return async (pair, { start, command, words, during }) => {
-    await using server = await serve(files[otherSide(start)]);
+    await using server = await serve(files[otherSide(start)], 'tcps');
     if (during === null) {
       return await runProgram(
         ['-c', files[start], command, '-u', USER, ...words, `tcps:localhost:${server.port}`],
@@ -72,23 +76,6 @@ function runOver(files: Readonly<Record<SideName, string>>, certificates: string
   };
 }
 
-interface Server extends AsyncDisposable {
-  readonly port: number;
-}
-
-async function serve(configuration: string): Promise<Server> {
-  const settings = loadSettings({ file: configuration, overrides: [] });
-  const daemon = new Daemon(settings, createLog({ program: 'dsync-server', level: 'error', format: 'text' }));
-  const [name = ''] = await daemon.listen([parseListenAddress('tcps:127.0.0.1:0')]);
-  return {
-    port: Number(name.slice(name.lastIndexOf(':') + 1)),
-    [Symbol.asyncDispose]: async () => {
-      await daemon.stopListening();
-      await daemon.sessionsEnded();
-    },
-  };
-}
-
 /** The program in this process: what it prints is kept, what it returns is its exit status. */
 async function runProgram(argv: readonly string[], printsState: boolean): ReturnType<Runner> {
   const out: string[] = [];
@@ -109,30 +96,4 @@ function capture(stream: NodeJS.WriteStream, into: string[]): { mockRestore(): v
     if (typeof done === 'function') process.nextTick(done);
     return true;
   });
-}
-
-function configOf(folder: string, side: SideName, config: SideConfig, certificates: string): string {
-  const layout = config.layout === 'fs' ? ':LAYOUT=fs' : '';
-  const namespaces = config.namespaces ?? [{ prefix: config.prefix ?? '', separate_location: false }];
-  const lines = namespaces.map(({ prefix, separate_location: separate }, index) =>
-    [
-      `namespace ns${index} {`,
-      `  inbox = ${index === 0 ? 'yes' : 'no'}`,
-      `  separator = ${config.separator ?? '/'}`,
-      `  prefix = ${prefix}`,
-      ...(separate ? [`  location = maildir:${mailFolder(folder, `${side}${index}`)}${layout}`] : []),
-      '}',
-    ].join('\n'),
-  );
-  return [
-    `mail_location = maildir:${mailFolder(folder, side)}${layout}`,
-    `mail_home = ${join(folder, side)}`,
-    `doveadm_password = ${PASSWORD}`,
-    'ssl = yes',
-    `ssl_cert = <${join(certificates, 'server.crt')}`,
-    `ssl_key = <${join(certificates, 'server.key')}`,
-    `ssl_client_ca_file = ${join(certificates, 'ca.crt')}`,
-    ...lines,
-    '',
-  ].join('\n');
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { openMaildirStore } from '@dsync/storage';
-import { createMaildirUser } from '@dsync/storage/test-kit';
+import { createMaildirUser, type MaildirUserOptions } from '@dsync/storage/test-kit';
 
 import type { Clock, MakePlace } from './side.ts';
 
@@ -25,12 +25,16 @@ export function temporaryFolder(name: string): TemporaryFolder {
 export const mailFolder = (folder: string, name: string): string => join(folder, name, 'Maildir');
 
 /** Maildirs below `folder`; their stores are opened anew for each run. */
-export function maildirPlaces(folder: string, clock: Clock): MakePlace {
+export function maildirPlaces(
+  folder: string,
+  clock: Clock,
+  user: Pick<MaildirUserOptions, 'likeDovecot'> = {},
+): MakePlace {
   return async (name, { separator, layout }) => {
     const root = mailFolder(folder, name);
     const options = { root, layout, separator, now: clock.now };
     return {
-      user: createMaildirUser(options),
+      user: createMaildirUser({ ...options, ...user }),
       folder: (path) => {
         if (path.length === 1 && path[0] === 'INBOX') return root;
         return layout === 'fs' ? join(root, ...path) : join(root, `.${path.join('.')}`);

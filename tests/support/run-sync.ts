@@ -31,7 +31,7 @@ export interface RunHooks {
   /** The carrier; by default a pipe in memory. */
   readonly carrier?: () => readonly [Duplex, Duplex];
   readonly stallTimeoutMs?: number;
-  /** What both ends speak; by default the native dialect. */
+  /** What is offered; by default both, of which two of ours choose the native one. */
   readonly dialect?: 'native' | 'dovecot';
 }
 
@@ -48,16 +48,26 @@ export async function runSync(
     startSide(starting, near, options, hooks),
     serveSide(other, far, hooks),
   ]);
-  if (master.status === 'fulfilled') {
-    const report = master.value;
-    return {
-      exit: report.unexpected.length > 0 ? 2 : 0,
-      state: asked.state === null ? null : report.state === null ? '' : printSyncState(report.state),
-      report,
-      error: slave.status === 'rejected' ? slave.reason : null,
-    };
-  }
-  return { exit: exitOf(master.reason), state: asked.state === null ? null : '', report: null, error: master.reason };
+  const result = resultFrom(asked, master);
+  return result.error === null && slave.status === 'rejected' ? { ...result, error: slave.reason } : result;
+}
+
+/** How a run that was started has ended. */
+export async function resultOf(asked: AskedRun, run: Promise<SyncReport>): Promise<RunResult> {
+  const [settled] = await Promise.allSettled([run]);
+  return resultFrom(asked, settled);
+}
+
+function resultFrom(asked: AskedRun, run: PromiseSettledResult<SyncReport>): RunResult {
+  if (run.status === 'rejected')
+    return { exit: exitOf(run.reason), state: asked.state === null ? null : '', report: null, error: run.reason };
+  const report = run.value;
+  return {
+    exit: report.unexpected.length > 0 ? 2 : 0,
+    state: asked.state === null ? null : report.state === null ? '' : printSyncState(report.state),
+    report,
+    error: null,
+  };
 }
 
 /** The side that starts a run, over a carrier of one's own. */
@@ -71,7 +81,7 @@ export async function startSide(
     role: 'master',
     handshake: masterHandshake(options, HOST),
     stallTimeoutMs: hooks.stallTimeoutMs ?? STALL_MS,
-    dialect: hooks.dialect ?? 'native',
+    dialect: hooks.dialect ?? 'auto',
   });
   const channel = hooks.wrap?.(opened) ?? opened;
   return await runMaster(store, channel, options, {}, HOST);
@@ -82,7 +92,7 @@ async function serveSide(store: MailStore, carrier: Duplex, hooks: RunHooks): Pr
     role: 'slave',
     handshake: slaveHandshake(HOST),
     stallTimeoutMs: hooks.stallTimeoutMs ?? STALL_MS,
-    dialect: hooks.dialect ?? 'native',
+    dialect: hooks.dialect ?? 'auto',
   });
   await runSlave(store, channel, {}, HOST);
 }
@@ -92,7 +102,7 @@ const HOST = 'test.example.com';
 const STALL_MS = 20_000;
 
 /** As the command line does it: a state that cannot be read means a full run. */
-function withState(asked: AskedRun): SyncOptions {
+export function withState(asked: AskedRun): SyncOptions {
   const { options, state } = asked;
   if (state === null || state === '') return options;
   const parsed = parseSyncState(state);

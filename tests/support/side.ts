@@ -80,7 +80,19 @@ interface Rooted extends Place {
   readonly separateLocation: boolean;
 }
 
-export class Side {
+/** A side of a story, whatever keeps its mail. */
+export interface StorySide {
+  /** Puts the mail there that the story begins with. */
+  place(state: ScenarioState): Promise<void>;
+  /** Does what a user or an administrator did. */
+  act(step: UserStep): Promise<void>;
+  read(): Promise<SideSeen>;
+}
+
+/** Who acts on a name, and what that name is to him. */
+type Locate = (name: string) => { readonly user: User; readonly path: MailboxPath };
+
+export class Side implements StorySide {
   readonly separator: string;
   readonly #places: readonly Rooted[];
 
@@ -125,97 +137,12 @@ export class Side {
     return await readSide(store, hash);
   }
 
-  /** Puts the mail there that the story begins with. */
-  async place(state: ScenarioState): Promise<void> {
-    for (const [name, mailbox] of Object.entries(state.mailboxes)) {
-      const { user, path } = this.#at(name);
-      await user.place(path, {
-        guid: mailboxGuid(mailbox.guid),
-        uidValidity: mailbox.uidvalidity,
-        ...(mailbox.uidnext === undefined ? {} : { uidNext: mailbox.uidnext }),
-        mails: mailbox.messages.map((m) => ({
-          uid: uid(m.uid),
-          guid: guidOf(m.guid),
-          flags: splitFlags(m.flags ?? []).flags,
-          keywords: m.keywords ?? [],
-          received: m.date ?? DEFAULT_DATE,
-          body: bodyOf(m.guid, m.size),
-          ...(m.pop3 === undefined ? {} : { pop3Uidl: m.pop3 }),
-        })),
-      });
-    }
-    for (const name of state.subscriptions) {
-      const { user, path } = this.#at(name);
-      await user.placeSubscription(path);
-    }
+  place(state: ScenarioState): Promise<void> {
+    return placeState(state, (name) => this.#at(name));
   }
 
-  /** Does what a user or an administrator did. */
-  async act(step: UserStep): Promise<void> {
-    const { user, path } = this.#at(step.mailbox ?? '');
-    const number = step.uid ?? 0;
-    const { flags, keywords } = splitFlags([...(step.flags ?? []), ...(step.keywords ?? [])]);
-    const to = (): MailboxPath => this.#at(step.to ?? '').path;
-    switch (step.op) {
-      case 'append':
-        await user.append(path, {
-          guid: guidOf(must(step.guid)),
-          flags,
-          keywords,
-          received: step.date ?? DEFAULT_DATE,
-          body: bodyOf(must(step.guid), step.size),
-        });
-        return;
-      case 'expunge':
-        return await user.expunge(path, number);
-      case 'flags_add':
-        return await user.changeFlags(path, number, 'add', flags, keywords);
-      case 'flags_remove':
-        return await user.changeFlags(path, number, 'remove', flags, keywords);
-      case 'flags_replace':
-        return await user.changeFlags(path, number, 'replace', flags, keywords);
-      case 'move':
-        await user.move(path, number, to());
-        return;
-      case 'copy':
-        await user.copy(path, number, to());
-        return;
-      case 'create':
-        if (step.dir === true) return await user.createDirectory(path);
-        return await user.createMailbox(path, {
-          guid: mailboxGuid(must(step.guid)),
-          uidValidity: step.uidvalidity ?? 1,
-        });
-      case 'delete':
-        return await user.delete(path);
-      case 'rename':
-        return await user.rename(path, to());
-      case 'subscribe':
-        return await user.subscribe(path);
-      case 'unsubscribe':
-        return await user.unsubscribe(path);
-      case 'update':
-        return await user.update(path, {
-          ...(step.guid === undefined ? {} : { guid: mailboxGuid(step.guid) }),
-          ...(step.uidvalidity === undefined ? {} : { uidValidity: step.uidvalidity }),
-          ...(step.uidnext === undefined ? {} : { uidNext: step.uidnext }),
-          ...(step.highestmodseq === undefined ? {} : { highestModseq: BigInt(step.highestmodseq) }),
-        });
-      case 'attr_set':
-        return await user.setAttribute(path, must(step.key), must(step.value));
-      case 'attr_unset':
-        return await user.setAttribute(path, must(step.key), null);
-      case 'select':
-        return await user.select(path);
-      case 'lose_history':
-        return await user.loseHistory(path);
-      case 'replace_mail':
-        return await user.replaceMail(path, number, guidOf(must(step.guid)), bodyOf(must(step.guid)));
-      case 'snapshot':
-        return await user.snapshot();
-      case 'restore':
-        return await user.restore();
-    }
+  act(step: UserStep): Promise<void> {
+    return actOut(step, (name) => this.#at(name));
   }
 
   /** The place and the path inside it that a name stands for; the longest prefix decides. */
@@ -227,6 +154,99 @@ export class Side {
     if (place === undefined) throw new Error('a side has at least one place');
     const inner = fits.length > 0 ? name.slice(place.prefix.length) : name;
     return { user: place.user, path: inner === '' ? [] : inner.split(this.separator) };
+  }
+}
+
+/** Puts the mail there that the story begins with. */
+export async function placeState(state: ScenarioState, at: Locate): Promise<void> {
+  for (const [name, mailbox] of Object.entries(state.mailboxes)) {
+    const { user, path } = at(name);
+    await user.place(path, {
+      guid: mailboxGuid(mailbox.guid),
+      uidValidity: mailbox.uidvalidity,
+      ...(mailbox.uidnext === undefined ? {} : { uidNext: mailbox.uidnext }),
+      mails: mailbox.messages.map((m) => ({
+        uid: uid(m.uid),
+        guid: guidOf(m.guid),
+        flags: splitFlags(m.flags ?? []).flags,
+        keywords: m.keywords ?? [],
+        received: m.date ?? DEFAULT_DATE,
+        body: bodyOf(m.guid, m.size),
+        ...(m.pop3 === undefined ? {} : { pop3Uidl: m.pop3 }),
+      })),
+    });
+  }
+  for (const name of state.subscriptions) {
+    const { user, path } = at(name);
+    await user.placeSubscription(path);
+  }
+}
+
+/** Does what a user or an administrator did. */
+export async function actOut(step: UserStep, at: Locate): Promise<void> {
+  const { user, path } = at(step.mailbox ?? '');
+  const number = step.uid ?? 0;
+  const { flags, keywords } = splitFlags([...(step.flags ?? []), ...(step.keywords ?? [])]);
+  const to = (): MailboxPath => at(step.to ?? '').path;
+  switch (step.op) {
+    case 'append':
+      await user.append(path, {
+        guid: guidOf(must(step.guid)),
+        flags,
+        keywords,
+        received: step.date ?? DEFAULT_DATE,
+        body: bodyOf(must(step.guid), step.size),
+      });
+      return;
+    case 'expunge':
+      return await user.expunge(path, number);
+    case 'flags_add':
+      return await user.changeFlags(path, number, 'add', flags, keywords);
+    case 'flags_remove':
+      return await user.changeFlags(path, number, 'remove', flags, keywords);
+    case 'flags_replace':
+      return await user.changeFlags(path, number, 'replace', flags, keywords);
+    case 'move':
+      await user.move(path, number, to());
+      return;
+    case 'copy':
+      await user.copy(path, number, to());
+      return;
+    case 'create':
+      if (step.dir === true) return await user.createDirectory(path);
+      return await user.createMailbox(path, {
+        guid: mailboxGuid(must(step.guid)),
+        uidValidity: step.uidvalidity ?? 1,
+      });
+    case 'delete':
+      return await user.delete(path);
+    case 'rename':
+      return await user.rename(path, to());
+    case 'subscribe':
+      return await user.subscribe(path);
+    case 'unsubscribe':
+      return await user.unsubscribe(path);
+    case 'update':
+      return await user.update(path, {
+        ...(step.guid === undefined ? {} : { guid: mailboxGuid(step.guid) }),
+        ...(step.uidvalidity === undefined ? {} : { uidValidity: step.uidvalidity }),
+        ...(step.uidnext === undefined ? {} : { uidNext: step.uidnext }),
+        ...(step.highestmodseq === undefined ? {} : { highestModseq: BigInt(step.highestmodseq) }),
+      });
+    case 'attr_set':
+      return await user.setAttribute(path, must(step.key), must(step.value));
+    case 'attr_unset':
+      return await user.setAttribute(path, must(step.key), null);
+    case 'select':
+      return await user.select(path);
+    case 'lose_history':
+      return await user.loseHistory(path);
+    case 'replace_mail':
+      return await user.replaceMail(path, number, guidOf(must(step.guid)), bodyOf(must(step.guid)));
+    case 'snapshot':
+      return await user.snapshot();
+    case 'restore':
+      return await user.restore();
   }
 }
 

@@ -30,6 +30,11 @@ export interface MaildirUserOptions extends Pick<MaildirStoreOptions, 'root' | '
   readonly now: () => number;
   /** Options of the store with which it is looked at; default `fsync` on. */
   readonly fsync?: 'on' | 'off';
+  /**
+   * Everything is as after a Dovecot's look, which this user's counterpart has: mails that are placed have the modseqs that a
+   * Dovecot gives, and none is recent.
+   */
+  readonly likeDovecot?: true;
 }
 
 export function createMaildirUser(options: MaildirUserOptions): MailUser {
@@ -49,7 +54,13 @@ class MaildirUser implements MailUser {
   async place(path: MailboxPath, { guid, uidValidity, uidNext, mails }: InitialMailbox): Promise<void> {
     const folder = this.#folder(path);
     folder.make({ guid, uidValidity, uidNext: uidNext ?? 1 });
+    if (this.#options.likeDovecot && mails.length > 0) {
+      const keywords = mails.some((mail) => (mail.keywords ?? []).length > 0);
+      // What comes next gets the number after the highest: 2, or 3 if there are keywords.
+      await this.#change(path, (transaction) => transaction.update({ highestModseq: keywords ? 2n : 1n }));
+    }
     for (const mail of mails) await folder.add(mail, mail.uid);
+    if (this.#options.likeDovecot) folder.takeNew();
   }
 
   async placeSubscription(path: MailboxPath): Promise<void> {
@@ -60,7 +71,12 @@ class MaildirUser implements MailUser {
   }
 
   append(path: MailboxPath, mail: Delivery): Promise<Uid> {
-    return this.#act(() => this.#folder(path).add({ received: this.#options.now(), ...mail }));
+    return this.#act(async () => {
+      const folder = this.#folder(path);
+      const uid = await folder.add({ received: this.#options.now(), ...mail });
+      if (this.#options.likeDovecot) folder.takeNew();
+      return uid;
+    });
   }
 
   expunge(path: MailboxPath, uid: number): Promise<void> {

@@ -2,7 +2,7 @@
 import type { MailboxGuid, MessageOf } from '@dsync/protocol';
 import type { MailboxStatus, StoreCapabilities } from '@dsync/storage';
 
-import type { MailboxSyncState } from '../state/sync-state.ts';
+import { type MailboxSyncState, nothingCommon } from '../state/sync-state.ts';
 import type { SessionRules } from './handshake.ts';
 
 /** The own numbers, under the GUID that both sides use for the mailbox. */
@@ -96,12 +96,14 @@ export function canSkip(rules: SessionRules, ours: MessageOf<'mailbox'>, theirs:
 
 /** The state of a mailbox that was found equal. Without proof the next stateful run looks at all of it. */
 export function equalState(a: Numbers, b: Numbers): MailboxSyncState {
+  const { uidValidity, uidNext, messages } = a;
+  if (!provenEqual(a, b)) return nothingCommon(uidValidity);
   return {
-    uidValidity: a.uidValidity,
-    lastCommonUid: provenEqual(a, b) ? a.uidNext - 1 : 0,
+    uidValidity,
+    lastCommonUid: uidNext - 1,
     lastCommonModseq: a.highestModseq < b.highestModseq ? a.highestModseq : b.highestModseq,
     lastCommonPrivateModseq: 0n,
-    messages: a.messages,
+    messages,
   };
 }
 

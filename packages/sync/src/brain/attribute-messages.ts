@@ -6,14 +6,20 @@ import type { Attribute } from '@dsync/storage';
 /** A metadata value larger than this is no metadata: it is refused before it fills the memory. */
 const MAX_VALUE = 1024 * 1024;
 
-export function* attributeMessages(attributes: readonly Attribute[]): Generator<MessageOf<'attribute'>> {
+/** A Dovecot keeps times of scripts alone, so that the time of anything else would win over every change of its own. */
+const TIMED_BY_DOVECOT = 'vendor/vendor.dovecot/pvt/sieve/';
+
+export function* attributeMessages(
+  attributes: readonly Attribute[],
+  peerIsDovecot: boolean,
+): Generator<MessageOf<'attribute'>> {
   for (const { scope, key, value, changedAt, modseq } of attributes) {
     yield {
       kind: 'attribute',
       type: scope === 'private' ? 'p' : 's',
       key,
       ...(value === null ? { deleted: true } : { value }),
-      ...(changedAt > 0 ? { lastChange: changedAt } : {}),
+      ...(changedAt > 0 && (!peerIsDovecot || key.startsWith(TIMED_BY_DOVECOT)) ? { lastChange: changedAt } : {}),
       ...(modseq > 0n ? { modseq } : {}),
     };
   }

@@ -5,6 +5,7 @@
 import type { MessageOf } from '@dsync/protocol';
 import { isMailboxGuid, ProtocolError } from '@dsync/protocol';
 
+import { mayUseCommon } from '../mails/plan-mails.ts';
 import {
   DEFAULT_OPTIONS,
   type Algorithm,
@@ -146,17 +147,29 @@ function filterOf(handshake: MessageOf<'handshake'>): MailFilter {
   };
 }
 
+/** What a filter has to know of each mail. */
+export interface FactsNeeded {
+  readonly date: boolean;
+  readonly size: boolean;
+}
+
+export function factsNeeded({ since, until, maxSize }: MailFilter): FactsNeeded {
+  return { date: since !== undefined || until !== undefined, size: maxSize !== undefined };
+}
+
 /** Whether the filter needs each mail's received date or size. */
 export function needsFacts(filter: MailFilter): boolean {
-  return filter.since !== undefined || filter.until !== undefined || filter.maxSize !== undefined;
+  const { date, size } = factsNeeded(filter);
+  return date || size;
 }
 
 const LETTER = { full: 'f', changed: 'c', state: 's' } as const satisfies Record<Algorithm, string>;
 
-/** `-f` wins over `-s`; a state is needed for the stateful algorithm. */
+/** `-f` wins over `-s`; a state is needed for the stateful algorithm, and a run that has a use for it. */
 function effectiveAlgorithm(options: SyncOptions): Algorithm {
   if (options.algorithm === 'full') return 'full';
-  return options.state === null || options.algorithm !== 'state' ? 'changed' : 'state';
+  const usesState = options.algorithm === 'state' && options.state !== null && mayUseCommon(options);
+  return usesState ? 'state' : 'changed';
 }
 
 function isTreeOnly(selection: Selection): boolean {

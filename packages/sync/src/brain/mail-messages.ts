@@ -5,6 +5,7 @@ import type { ExpungeRecord, MailboxChanges, MailFacts, MailRecord } from '@dsyn
 
 import type { HeaderHash } from '../mails/header-hash.ts';
 import type { AnnouncedMail } from '../mails/identity.ts';
+import type { FactsNeeded } from './handshake.ts';
 
 /**
  * A side's change list in UID order. With a common state, mails up to its UID are flag changes, later ones saves.
@@ -68,11 +69,11 @@ export class ChangeCollector {
   /** Where mails are recognised by their headers: what was said of each of `mails` besides. */
   readonly announced: AnnouncedMail[] = [];
   #lastUid = 0;
-  readonly #needFacts: boolean;
+  readonly #needs: FactsNeeded;
   readonly #byHeader: boolean;
 
-  constructor(needFacts: boolean, byHeader: boolean) {
-    this.#needFacts = needFacts;
+  constructor(needs: FactsNeeded, byHeader: boolean) {
+    this.#needs = needs;
     this.#byHeader = byHeader;
   }
 
@@ -87,12 +88,14 @@ export class ChangeCollector {
       return;
     }
     const guid = this.#guidOf(message);
-    if (this.#needFacts) {
-      if (message.received === undefined || message.virtualSize === undefined) {
-        throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no date or size for the filter`);
-      }
-      this.facts.set(uid, { received: Number(message.received), virtualSize: Number(message.virtualSize) });
-    }
+    const { received, virtualSize } = message;
+    if (this.#needs.date && received === undefined)
+      throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no date for the filter`);
+    if (this.#needs.size && virtualSize === undefined)
+      throw new ProtocolError('BadValue', `the peer’s mail with UID ${uid} has no size for the filter`);
+    // A Dovecot says no more than its filter asks for; what is not asked for is not looked at either.
+    if (this.#needs.date || this.#needs.size)
+      this.facts.set(uid, { received: Number(received ?? 0n), virtualSize: Number(virtualSize ?? 0n) });
     this.mails.push({
       uid,
       guid,

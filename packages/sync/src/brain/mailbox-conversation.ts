@@ -22,7 +22,7 @@ import type { MailboxReport, MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
 import { allEnded, type Deferred, deferred } from './deferred.ts';
-import { needsFacts } from './handshake.ts';
+import { factsNeeded, needsFacts } from './handshake.ts';
 import { ChangeCollector, changeMessages, expectKind, isKind } from './mail-messages.ts';
 import { MailExport } from './mail-export.ts';
 import { MailImport } from './mail-import.ts';
@@ -132,9 +132,10 @@ class Exchange implements AsyncDisposable {
   async #sendTrack(): Promise<void> {
     const { conversation, changes, common } = this.#talk;
     if (this.#sendsLists) {
-      for (const message of attributeMessages(this.#attributes)) await conversation.send(message);
-      await this.#end();
       const { rules, channel } = this.#session;
+      for (const message of attributeMessages(this.#attributes, channel.peer.isDovecot))
+        await conversation.send(message);
+      await this.#end();
       // A Dovecot that a backup reverts dies of an expunge in the list; that the mail is not in the list tells it the same.
       const told =
         rules.mode === 'backup' && channel.peer.isDovecot && common === null ? { ...changes, expunges: [] } : changes;
@@ -173,7 +174,7 @@ class Exchange implements AsyncDisposable {
       for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
         attributes.push(await receiveAttribute(expectKind(m, 'attribute', 'attributes of a mailbox')));
       }
-      const theirs = new ChangeCollector(needsFacts(this.#session.rules.filter), this.#recognition.byHeader);
+      const theirs = new ChangeCollector(factsNeeded(this.#session.rules.filter), this.#recognition.byHeader);
       for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
         theirs.add(expectKind(m, 'mailChange', 'changes of a mailbox'));
       }
@@ -182,7 +183,10 @@ class Exchange implements AsyncDisposable {
         this.#import = await MailImport.begin(
           this.#talk.mailbox,
           plan,
-          planAttributes(this.#attributes, attributes, this.#session.rules),
+          planAttributes(this.#attributes, attributes, {
+            ...this.#session.rules,
+            commonModseq: this.#talk.common?.lastCommonModseq ?? null,
+          }),
           this.#recognition.byHeader,
         );
       }
@@ -329,13 +333,15 @@ class Exchange implements AsyncDisposable {
     const { ours, theirs } = this.#talk;
     const uidNext = this.#plan === null ? Math.max(ours.uidNext, theirs.uidNext) : this.#plan.uidNext;
     const isSource = this.#session.rules.localIs === 'source';
+    // Without a common UID no modseq is common either: a Dovecot would take the one for the beginning of all changes.
+    const nothingCommon = !this.#equalAfter;
     return {
       kind: 'mailboxState',
       mailboxGuid: ours.mailboxGuid,
       lastUidValidity: this.#stale === null ? (this.#plan?.uidValidity ?? ours.uidValidity) : 0,
-      lastCommonUid: this.#equalAfter ? (isSource ? ours.uidNext : uidNext) - 1 : 0,
+      lastCommonUid: nothingCommon ? 0 : (isSource ? ours.uidNext : uidNext) - 1,
       // The modseq that the peer had before the run: changes that users make meanwhile must be looked at next time.
-      lastCommonModseq: isSource ? ours.highestModseq : theirs.highestModseq,
+      lastCommonModseq: nothingCommon ? 0n : isSource ? ours.highestModseq : theirs.highestModseq,
       lastCommonPrivateModseq: 0n,
       messages: ours.messages + counts.saved + counts.copied - counts.expunged,
       ...(this.#stale !== null || this.#import?.uidsChanged ? { changesDuringSync: true } : {}),

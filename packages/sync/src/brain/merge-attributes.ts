@@ -1,5 +1,5 @@
 /** Which metadata entries a side has to change to agree with the other (sync-semantics.md chapter 9). Pure. */
-import { compareBytes } from '@dsync/protocol';
+import { compareBytes, type Modseq } from '@dsync/protocol';
 import type { Attribute } from '@dsync/storage';
 
 import type { Mode } from '../options.ts';
@@ -7,6 +7,8 @@ import type { Mode } from '../options.ts';
 export interface AttributeContext {
   readonly mode: Mode;
   readonly localIs: 'source' | 'destination' | 'peer';
+  /** The modseq of the common state; null: there is none. */
+  readonly commonModseq: Modseq | null;
 }
 
 /** Entries that the local side has to set (or, with value null, delete). */
@@ -22,7 +24,7 @@ export function planAttributes(
   for (const [key, there] of theirs) {
     const here = mine.get(key);
     if ((here?.value ?? null) === there.value) continue;
-    if (context.mode === 'backup' || remoteWins(here, there)) changes.push(there);
+    if (context.mode === 'backup' || remoteWins(here, there, context.commonModseq)) changes.push(there);
   }
   if (context.mode === 'backup') {
     for (const [key, here] of mine) {
@@ -33,9 +35,14 @@ export function planAttributes(
   return changes;
 }
 
-/** The later change wins; where times are equal or unknown the larger modseq, then a value over none, then the larger value. */
-function remoteWins(here: Attribute | undefined, there: Attribute): boolean {
+/** What only one side has changed since the common state wins; else the later change. Where times are equal or unknown the larger modseq, then a value over none, then the larger value. */
+function remoteWins(here: Attribute | undefined, there: Attribute, commonModseq: Modseq | null): boolean {
   if (here === undefined) return there.value !== null;
+  if (commonModseq !== null) {
+    const changedHere = here.modseq > commonModseq;
+    const changedThere = there.modseq > commonModseq;
+    if (changedHere !== changedThere) return changedThere;
+  }
   if (here.changedAt !== there.changedAt && here.changedAt !== 0 && there.changedAt !== 0)
     return there.changedAt > here.changedAt;
   if (here.modseq !== there.modseq) return there.modseq > here.modseq;

@@ -29,10 +29,19 @@ export interface RunNotes {
   readonly mailboxes: MailboxReport[];
   /** The new state, mailbox by mailbox. */
   readonly state: Map<MailboxGuid, MailboxSyncState>;
+  /** Mailboxes that have taken numbers of the peer's in this run: equal numbers are no sign of equal mails. */
+  readonly renumbered: Set<MailboxGuid>;
 }
 
 export function newNotes(): RunNotes {
-  return { unexpected: [], warnings: [], requireFullResync: false, mailboxes: [], state: new Map() };
+  return {
+    unexpected: [],
+    warnings: [],
+    requireFullResync: false,
+    mailboxes: [],
+    state: new Map(),
+    renumbered: new Set(),
+  };
 }
 
 /** Whether the other end keeps our rules: deletes only on a record, sends digests, answers a dry run. */

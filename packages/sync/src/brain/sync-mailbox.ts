@@ -10,7 +10,7 @@ import { canSkip, equalState, mailboxMessage, missingMessage, staleReason } from
 import { expectKind } from './mail-messages.ts';
 import { talkAboutMailbox } from './mailbox-conversation.ts';
 import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
-import type { Session } from './session.ts';
+import { peerIsOurs, type Session } from './session.ts';
 
 /** Seconds to wait for another synchroniser in the same mailbox, unless `-l` says otherwise. */
 const MAILBOX_LOCK_SECONDS = 30;
@@ -69,7 +69,7 @@ async function converse(
   }
   // UIDs that do not correspond make the common state worthless; both sides see that from the two messages.
   const usable =
-    ours.uidValidity === theirs.uidValidity && mayUseCommon(rules) && (opened.common?.lastCommonUid ?? 0) > 0;
+    ours.uidValidity === theirs.uidValidity && usesCommon(session) && (opened.common?.lastCommonUid ?? 0) > 0;
   const common = usable ? opened.common : null;
   const changes = common === null ? await opened.everything() : opened.changes;
   const outcome = await talkAboutMailbox(session, {
@@ -101,6 +101,11 @@ function noteStale(session: Session, path: MailboxPath, reason: string): void {
   session.notes.unexpected.push(`Incremental sync failed: ${name}: ${reason}`);
   session.notes.requireFullResync = true;
   session.observer.warning?.(text);
+}
+
+/** A Dovecot that starts a run with a state sends changes alone, and expects no more, whatever else it asks for. */
+function usesCommon({ rules, channel }: Session): boolean {
+  return mayUseCommon(rules) || (rules.role === 'slave' && !peerIsOurs(channel));
 }
 
 /** A mailbox that is open and locked for one conversation. */
@@ -162,8 +167,10 @@ class Opened implements AsyncDisposable {
     const status = await view.status();
     const known = session.common?.get(guid);
     // UID 0 says that nothing is known to be common: the lists have to be complete, older expunges included.
-    const common = known !== undefined && known.lastCommonUid > 0 && mayUseCommon(session.rules) ? known : null;
-    const message = mailboxMessage(guid, status, session.store.capabilities);
+    const common = known !== undefined && known.lastCommonUid > 0 && usesCommon(session) ? known : null;
+    const numbers = mailboxMessage(guid, status, session.store.capabilities);
+    // Nobody has that number, so a Dovecot will not find the mailbox equal, and it raises nothing there.
+    const message = session.notes.renumbered.has(guid) ? { ...numbers, firstRecentUid: 0 } : numbers;
     const { changes, stale } =
       common === null ? { changes: NO_CHANGES, stale: null } : await changesSince(view, status, common);
     return new Opened({ view, mailbox, message, common, changes, stale }, lock);

@@ -2,12 +2,12 @@
 import type { MailStore, TreeSnapshot } from '@dsync/storage';
 
 import type { SyncReport, TreeCounts } from '../report.ts';
-import { applyTree } from '../tree/apply-tree.ts';
+import { type AppliedTree, applyTree } from '../tree/apply-tree.ts';
 import { planTree } from '../tree/plan-tree.ts';
 import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
 import type { MergedMailbox, TreeMergeContext } from '../tree/tree-plan.ts';
 import { receiveTree, treeMessages } from '../tree/wire.ts';
-import { yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
+import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
 import { peerIsOurs, type Session } from './session.ts';
 
@@ -22,21 +22,25 @@ const NOTHING: TreeCounts = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxe
 /** Exchanges the trees, merges them and carries out the own part, unless it is a dry run. */
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   const { store, rules, notes, observer } = session;
-  const { local, remote } = await selectedTrees(session);
+  const { local, remote, deleted } = await selectedTrees(session);
   const merge = planTree(local, remote, context(session));
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
   const plan = { local: merge.local, remote: merge.remote };
   if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: NOTHING, plan };
   const applied = await applyTree(store, merge.local, { altChar: rules.altChar, observer });
-  notes.unexpected.push(...applied.unexpected);
-  return { mailboxes: merge.mailboxes, counts: applied.counts, plan };
+  notes.unexpected.push(...(deleted?.unexpected ?? []), ...applied.unexpected);
+  const mailboxesDeleted = applied.counts.mailboxesDeleted + (deleted?.counts.mailboxesDeleted ?? 0);
+  return { mailboxes: merge.mailboxes, counts: { ...applied.counts, mailboxesDeleted }, plan };
 }
+
+/** Both selected trees, and what had to be deleted here before the peer could be told the own one. */
+type SelectedTrees = TreePair & { readonly deleted?: AppliedTree };
 
 /**
  * Our own kind exchanges whole trees, so that both ends select from the same pair; a Dovecot gets and sends what each
  * side has selected of its own.
  */
-async function selectedTrees(session: Session): Promise<TreePair> {
+async function selectedTrees(session: Session): Promise<SelectedTrees> {
   const { selection } = session.rules;
   if (peerIsOurs(session.channel)) return selectTrees(await exchange(session, (full) => full), selection);
   if (session.channel.peer.isDovecot && !session.rules.dryRun) return await yieldToDovecot(session);
@@ -49,18 +53,24 @@ async function selectedTrees(session: Session): Promise<TreePair> {
  * can see any: 2.3 with Maildir takes the peer's GUID in every conflict, whatever the peer does, and the mailboxes would
  * never meet (dovecot-wire.md §5.6).
  */
-async function yieldToDovecot(session: Session): Promise<TreePair> {
+async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
   const { store, channel, rules } = session;
   const early = session.locker === 'they' ? null : await store.readTree();
   const remote = await receiveTree(channel.session);
   const full = early ?? (await store.readTree());
   const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
-  const yielded = yieldedNumbers(select(full), remote, context(session));
-  for (const yielding of yielded) await take(store, yielding);
-  const settled = yielded.length > 0 ? await store.readTree() : full;
+  const gone = deletionsToSettle(select(full), remote, context(session));
+  const deleted = await applyTree(store, gone, { altChar: rules.altChar, observer: session.observer });
+  const left = gone.length > 0 ? await store.readTree() : full;
+  const yielded = yieldedNumbers(select(left), remote, context(session));
+  for (const yielding of yielded) {
+    await take(store, yielding);
+    session.notes.renumbered.add(yielding.guid);
+  }
+  const settled = yielded.length > 0 ? await store.readTree() : left;
   for (const message of treeMessages(selectTree(settled, rules.selection))) await channel.session.send(message);
   await channel.flush();
-  return { local: select(settled), remote };
+  return { local: select(settled), remote, deleted };
 }
 
 /** A mailbox that is gone meanwhile has no numbers any more. */

@@ -21,8 +21,7 @@ export function mayUseCommon({ mode, filter }: Pick<MailMergeContext, 'mode' | '
  */
 export function planMails(local: MailSide, remote: MailSide, context: MailMergeContext): MailMerge {
   const common = context.common?.uid === 0 ? null : context.common;
-  if (common !== null && !mayUseCommon(context))
-    return { kind: 'stale-state', reason: 'a backup and a mail filter need a full comparison' };
+  if (common !== null && !mayUseCommon(context)) return planAsTold(local, remote, { ...context, common });
   if (context.mode !== 'backup') return planTwoWay(local, remote, { ...context, common });
   const [source, destination] = context.source === 'local' ? [local, remote] : [remote, local];
   const { plan, equalAfter } = planBackup(source, destination, context);
@@ -30,4 +29,19 @@ export function planMails(local: MailSide, remote: MailSide, context: MailMergeC
   return context.source === 'local'
     ? { kind: 'plan', local: unchanged, remote: plan, equalAfter }
     : { kind: 'plan', local: plan, remote: unchanged, equalAfter };
+}
+
+/**
+ * A plan from changes alone where complete lists would be better, but a Dovecot that started the run sends no more. A
+ * filter's held-back mails then stay behind, as with two Dovecots; a backup's destination must not have changed itself,
+ * since what it would have to put back is not in the source's list.
+ */
+function planAsTold(local: MailSide, remote: MailSide, context: MailMergeContext): MailMerge {
+  if (context.evidence === 'record')
+    return { kind: 'stale-state', reason: 'a backup and a mail filter need a full comparison' };
+  if (context.mode !== 'backup') return planTwoWay(local, remote, context);
+  const destination = context.source === 'local' ? remote : local;
+  if (destination.mails.length + destination.expunges.length > 0)
+    return { kind: 'stale-state', reason: 'the destination of the backup has changed since' };
+  return planTwoWay(local, remote, { ...context, mode: 'one-way' });
 }

@@ -11,6 +11,14 @@ export interface MailboxSyncState {
   readonly messages: number;
 }
 
+/**
+ * Nothing is known to be common: the next run looks at all of the mailbox. The modseq is 0 too, since a Dovecot takes any
+ * other for the beginning of all changes.
+ */
+export function nothingCommon(uidValidity: number): MailboxSyncState {
+  return { uidValidity, lastCommonUid: 0, lastCommonModseq: 0n, lastCommonPrivateModseq: 0n, messages: 0 };
+}
+
 export type SyncState = ReadonlyMap<MailboxGuid, MailboxSyncState>;
 
 type MailboxNumbers = Pick<MailboxStatus, 'uidValidity' | 'uidNext' | 'messages' | 'highestModseq'>;

@@ -4,7 +4,8 @@ import type { TreeSnapshot } from '@dsync/storage';
 
 import { planTree } from './plan-tree.ts';
 import { isMailboxNode } from './side-tree.ts';
-import type { TreeMergeContext } from './tree-plan.ts';
+import { pathKey } from './names.ts';
+import type { TreeMergeContext, TreeOperation } from './tree-plan.ts';
 
 /** A mailbox of this side and what it takes from its counterpart. */
 export interface Yielding {
@@ -33,4 +34,20 @@ export function yieldedNumbers(local: TreeSnapshot, remote: TreeSnapshot, contex
     if (guid !== ours.guid || uidValidity !== ours.uidValidity) yielded.push({ from: ours.guid, guid, uidValidity });
   }
   return yielded;
+}
+
+/**
+ * Mailboxes that the Dovecot has deleted and made anew under the same name. It believes its own deletion only if it does
+ * not see the old mailbox here any more; else the two mailboxes of one name become one, with the old mails.
+ */
+export function deletionsToSettle(
+  local: TreeSnapshot,
+  remote: TreeSnapshot,
+  context: TreeMergeContext,
+): readonly TreeOperation[] {
+  const theirs = new Set(remote.nodes.filter(isMailboxNode).map(({ path }) => pathKey(path)));
+  return planTree(local, remote, context).local.filter(
+    (operation) =>
+      operation.op === 'delete' && operation.rule === 'deleted-there' && theirs.has(pathKey(operation.path)),
+  );
 }
