@@ -26,7 +26,7 @@ import { flush, headOf, type Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from './dotlock.ts';
 import { compareArrival, parseFileName } from './file-name.ts';
 import { Folder, isSettled, nowNs, type FoundMail, type Stamp } from './folder.ts';
-import { keywordsOf, type KeywordLetters } from './keywords-file.ts';
+import { hiddenKeywords, keywordsOf, type KeywordLetters } from './keywords-file.ts';
 import { isInbox } from './layout.ts';
 import { Mutex } from './mutex.ts';
 import { firstUnshown } from './recent.ts';
@@ -333,7 +333,7 @@ export class Box {
     const shown = head !== null && head.uidValidity === view.uidlist.uidValidity ? head.firstRecentUid : 1;
     const places = view.uidlist.records.map(({ uid, base }) => ({ uid, at: files.get(base)?.at }));
     const firstRecentUid = firstUnshown(places, shown);
-    const observed = observedMails(view, files);
+    const observed = observedMails(view, files, mails);
     const { step, changed } = observe(head === null ? null : { head, mails }, {
       guid,
       path: this.path,
@@ -503,18 +503,40 @@ function sameIdentity(head: JournalHead | null, uidlist: { readonly uidValidity:
   return head !== null && head.uidValidity === uidlist.uidValidity;
 }
 
-function observedMails({ uidlist, letters }: View, files: ReadonlyMap<string, FoundMail>): ObservedMail[] {
+function observedMails(
+  { uidlist, letters }: View,
+  files: ReadonlyMap<string, FoundMail>,
+  remembered: readonly JournalMail[],
+): ObservedMail[] {
+  const hidden = hiddenByBase(letters, remembered);
   const mails: ObservedMail[] = [];
   for (const record of uidlist.records) {
     const file = files.get(record.base);
     if (file === undefined) continue;
+    const told = keywordsOf(letters, file.keywordLetters);
+    const untold = hidden?.get(record.base);
     mails.push({
       uid: checkedUid(record.uid),
       guid: guidOf(record),
       flags: file.flags,
-      keywords: keywordsOf(letters, file.keywordLetters),
+      keywords: untold === undefined ? told : [...told, ...untold],
       name: file.at,
     });
   }
   return mails;
+}
+
+/** Keywords that no file name can tell, by base name; null where there are none. */
+function hiddenByBase(
+  letters: KeywordLetters,
+  remembered: readonly JournalMail[],
+): ReadonlyMap<string, readonly string[]> | null {
+  let found: Map<string, readonly string[]> | null = null;
+  for (const mail of remembered) {
+    if (mail.keywords.length === 0) continue;
+    const text = parseFileName(mail.name.slice(4))?.keywordLetters ?? '';
+    const hidden = hiddenKeywords(letters, mail.keywords, text);
+    if (hidden.length > 0) (found ??= new Map()).set(baseOf(mail), hidden);
+  }
+  return found;
 }

@@ -196,9 +196,9 @@ function place(
   uid: Uid,
   firstRecentUid: number,
 ): Pick<PlannedMail, 'mail' | 'uid' | 'keywords' | 'base' | 'at'> {
-  const { text } = lettersFor(letters, mail.keywords);
+  const { text, missing } = lettersFor(letters, mail.keywords);
   const at = placeOf(base, { uid, flags: mail.flags }, text, firstRecentUid);
-  return { mail, uid, keywords: keywordsOf(letters, text), base, at };
+  return { mail, uid, keywords: withMissing(letters, text, missing), base, at };
 }
 
 export function recordOf({ mail, uid, base }: PlannedMail): UidlistRecord {
@@ -212,12 +212,17 @@ export function recordOf({ mail, uid, base }: PlannedMail): UidlistRecord {
 function planFlags(uid: Uid, change: FlagChange, memory: MailboxMemory, letters: KeywordLetters): PlannedFlags {
   const now = memory.mail(uid);
   const { flags, keywords } = now === undefined ? change : merged(change, now);
-  const { text } = lettersFor(letters, keywords);
+  const { text, missing } = lettersFor(letters, keywords);
   const name = now?.name ?? '';
   const parsed = parseFileName(name.slice(4));
   const stays = name.startsWith('new/') && flags === 0 && text === '' && parsed?.hasInfo === false;
   const at = stays || parsed === null ? name : `cur/${printFileName(parsed.base, flags, text, parsed)}`;
-  return { uid, flags, keywords: keywordsOf(letters, text), modseq: change.modseq, name: at };
+  return { uid, flags, keywords: withMissing(letters, text, missing), modseq: change.modseq, name: at };
+}
+
+/** What the file name tells, and what only the journal does. */
+function withMissing(letters: KeywordLetters, text: string, missing: readonly string[]): readonly string[] {
+  return missing.length === 0 ? keywordsOf(letters, text) : [...keywordsOf(letters, text), ...missing];
 }
 
 /** The wanted flags, with what a user changed since they were asked for put on top. */

@@ -1,6 +1,9 @@
 /**
  * `dovecot-keywords`: which keyword each of the file name letters `a`…`z` stands for (storage-formats.md 2.6).
  * Lines `<n> <name>`, n = 0…25; gaps are allowed; names compare without case.
+ *
+ * When the letters are used up, the keywords of a mail beyond them are known to the journal alone; Dovecot keeps such in
+ * its index. No file name tells of them, so no other program can have taken them away: they stay until a sync does it.
  */
 import { StoreError } from '../errors.ts';
 
@@ -67,6 +70,25 @@ export function lettersFor(
     else found.add(letter);
   }
   return { text: [...found].toSorted().join(''), missing };
+}
+
+/**
+ * The keywords of a remembered mail that its file name did not tell.
+ * @param letters as they are now
+ * @param text the letters of the file name that is remembered
+ */
+export function hiddenKeywords(letters: KeywordLetters, keywords: readonly string[], text: string): readonly string[] {
+  if (keywords.length <= text.length) return NONE;
+  return keywords.filter((keyword) => {
+    const letter = letterOf(letters, keyword) ?? unknownLetter(keyword);
+    return letter === null || !text.includes(letter);
+  });
+}
+
+/** The letter that was called so for want of a name. */
+function unknownLetter(keyword: string): string | null {
+  const n = Number(/^unknown-(\d{1,2})$/.exec(keyword)?.[1] ?? NaN);
+  return n < MAX_LETTERS ? String.fromCharCode(97 + n) : null;
 }
 
 function letterOf(letters: KeywordLetters, keyword: string): string | null {

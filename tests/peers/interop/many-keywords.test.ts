@@ -1,0 +1,71 @@
+/** More keywords in a mailbox than a Maildir has letters for: none is lost, and the ends come to rest. */
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+
+import { describeWith } from '../../support/needs.ts';
+import { ImapClient } from '../rig/imap.ts';
+import { run } from '../rig/processes.ts';
+import { expectNothingToDo, expectQuietLogs, judge, makeUser, runWell, type User } from './accounts.ts';
+import { type Ends, type Pairing, startEnds } from './ends.ts';
+
+jest.setTimeout(60_000);
+
+const MANY = Array.from({ length: 30 }, (_, i) => `k${String(i).padStart(2, '0')}`);
+
+const command = async (ends: Ends, name: string, ...commands: readonly string[]): Promise<void> => {
+  await using imap = await ImapClient.login(ends.holder(name).imapPort, name);
+  await imap.command('SELECT Both');
+  for (const text of commands) await imap.command(text);
+};
+
+const flagsOf = async (ends: Ends, name: string): Promise<readonly string[]> =>
+  (await judge(ends, name)).mailboxes['Both']?.mails.at(0)?.flags ?? [];
+
+/** A copy of our account, journal and all, as it comes out at a Dovecot that has nothing yet. */
+const flagsOfBackup = async (ends: Ends, pairing: Pairing, user: User): Promise<readonly string[]> => {
+  const copy = `${user.name}-copy`;
+  await ends.addUser(copy);
+  const home = (name: string): string => ends.holder(name).home(name);
+  await run('cp', ['-a', join(home(user.ours), 'Maildir'), home(`our-${copy}`)]);
+  const both = { name: copy, theirs: copy, ours: `our-${copy}`, starting: copy, other: copy };
+  await runWell(ends, pairing, both, ['backup', ...(pairing.dovecotIs === 'client' ? ['-R'] : [])]);
+  return flagsOf(ends, copy);
+};
+
+describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
+describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
+
+function stories(version: Pairing['version']): void {
+  let ends: Ends;
+  beforeAll(async () => {
+    // A Dovecot's own Maildir could not show them all either.
+    ends = await startEnds(version, 'sdbox');
+  });
+  afterAll(async () => {
+    try {
+      await expectQuietLogs(ends);
+    } finally {
+      await ends[Symbol.asyncDispose]();
+    }
+  });
+  test.each(['server', 'client'] as const)('as %s', async (dovecotIs) => {
+    const pairing = { version, dovecotIs, carrier: 'tcp' } as const;
+    const user = await makeUser(ends, pairing);
+    await runWell(ends, pairing, user, ['sync']);
+    await command(ends, user.theirs, `STORE 1 +FLAGS.SILENT (${MANY.join(' ')})`);
+    await runWell(ends, pairing, user, ['sync']);
+    await expectNothingToDo(ends, pairing, user, ['sync', '-f']);
+    expect(await flagsOf(ends, user.theirs)).toEqual(['\\Flagged', ...MANY]);
+    expect(await flagsOf(ends, user.ours)).toEqual(['\\Flagged', ...MANY.slice(0, 26)]);
+
+    // A keyword that is taken away here would come back: to a Dovecot those that it has count as added just now.
+    await command(ends, user.ours, 'STORE 1 +FLAGS.SILENT (\\Answered)');
+    await command(ends, user.theirs, 'STORE 1 -FLAGS.SILENT (k29)', 'STORE 1 +FLAGS.SILENT (k30)');
+    await runWell(ends, pairing, user, ['sync']);
+    await expectNothingToDo(ends, pairing, user, ['sync', '-f']);
+    const merged = ['\\Answered', '\\Flagged', ...MANY.slice(0, 29), 'k30'];
+    expect(await flagsOf(ends, user.theirs)).toEqual(merged);
+    expect(await flagsOfBackup(ends, pairing, user)).toEqual(merged);
+  });
+}
