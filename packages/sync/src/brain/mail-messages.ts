@@ -1,6 +1,6 @@
 /** Mail lists as messages and back. */
 import type { MessageOf, Received } from '@dsync/protocol';
-import { ALL_FLAGS, isMailGuid, mailGuid, type MailGuid, ProtocolError, type Uid } from '@dsync/protocol';
+import { ALL_FLAGS, guid128, isMailGuid, mailGuid, type MailGuid, ProtocolError, type Uid } from '@dsync/protocol';
 import type { ExpungeRecord, MailboxChanges, MailFacts, MailRecord } from '@dsync/storage';
 
 import type { HeaderHash } from '../mails/header-hash.ts';
@@ -27,6 +27,19 @@ export function* changeMessages(
     yield hashes === null ? message : { ...message, headerHash: hashes.get(mail.uid)?.usual ?? '' };
   }
   for (let x = expunges[e]; x !== undefined; x = expunges[++e]) yield expungeMessage(x, hashes === null);
+}
+
+/**
+ * With expunge records as a Dovecot makes and expects them, by the GUID's 128-bit form (dovecot-wire.md §4.6). A record with
+ * another text it does not believe, or dies of it.
+ */
+export function withShortGuids(changes: MailboxChanges): MailboxChanges {
+  return {
+    ...changes,
+    expunges: changes.expunges.map((record) =>
+      record.guid === null ? record : { ...record, guid: guid128(record.guid) },
+    ),
+  };
 }
 
 function expungeMessage(record: ExpungeRecord, withGuid: boolean): MessageOf<'mailChange'> {

@@ -23,7 +23,7 @@ import type { MailboxSyncState } from '../state/sync-state.ts';
 import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
 import { allEnded, type Deferred, deferred } from './deferred.ts';
 import { factsNeeded, needsFacts } from './handshake.ts';
-import { ChangeCollector, changeMessages, expectKind, isKind } from './mail-messages.ts';
+import { ChangeCollector, changeMessages, expectKind, isKind, withShortGuids } from './mail-messages.ts';
 import { MailExport } from './mail-export.ts';
 import { MailImport } from './mail-import.ts';
 import type { MailboxView } from './mailbox-view.ts';
@@ -137,8 +137,8 @@ class Exchange implements AsyncDisposable {
         await conversation.send(message);
       await this.#end();
       // A Dovecot that a backup reverts dies of an expunge in the list; that the mail is not in the list tells it the same.
-      const told =
-        rules.mode === 'backup' && channel.peer.isDovecot && common === null ? { ...changes, expunges: [] } : changes;
+      const keepsSilent = rules.mode === 'backup' && channel.peer.isDovecot && common === null;
+      const told = keepsSilent ? { ...changes, expunges: [] } : peerIsOurs(channel) ? changes : withShortGuids(changes);
       const { hashes } = this.#recognition;
       for (const message of changeMessages(told, common?.lastCommonUid ?? 0, this.#facts, hashes))
         await conversation.send(message);

@@ -1,0 +1,48 @@
+/** Backups that go on from a state: a Dovecot then tells only what has changed, of which a whole mailbox must follow. */
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+
+import { describeWith } from '../../support/needs.ts';
+import { change, changeTree, expectQuietLogs, expectSame, judge, makeUser, runWell } from './accounts.ts';
+import { type Ends, type Pairing, startEnds } from './ends.ts';
+
+jest.setTimeout(60_000);
+
+const CASES = [
+  { dovecotIs: 'server', verb: ['backup'] },
+  { dovecotIs: 'server', verb: ['backup', '-R'] },
+  { dovecotIs: 'client', verb: ['backup'] },
+  { dovecotIs: 'client', verb: ['backup', '-R'] },
+] as const;
+
+function chains(version: Pairing['version']): void {
+  let ends: Ends;
+  beforeAll(async () => {
+    ends = await startEnds(version);
+  });
+  afterAll(async () => {
+    try {
+      await expectQuietLogs(ends);
+    } finally {
+      await ends[Symbol.asyncDispose]();
+    }
+  });
+
+  test.each(CASES)('as $dovecotIs: $verb', async ({ dovecotIs, verb }) => {
+    const pairing = { version, dovecotIs, carrier: 'tcp' } as const;
+    const user = await makeUser(ends, pairing);
+    const source = verb.some((word) => word === '-R') ? user.other : user.starting;
+    await runWell(ends, pairing, user, ['sync']);
+    let state = '';
+    for (let round = 1; round <= 4; round += 1) {
+      state = (await runWell(ends, pairing, user, [...verb, '-s', state])).trimEnd();
+      const after = await expectSame(ends, user);
+      expect(after).toEqual(await judge(ends, source));
+      expect(after.mailboxes['INBOX']?.mails.length).toBeGreaterThan(3);
+      await change(ends, source, round);
+      if (round === 2) await changeTree(ends, source);
+    }
+  });
+}
+
+describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => chains('2.3'));
+describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => chains('2.4'));
