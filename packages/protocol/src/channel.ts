@@ -41,6 +41,8 @@ export interface Peer {
   readonly isDovecot: boolean;
   /** dsync 3.x minor of the peer's preamble. */
   readonly minor: number;
+  /** In names that it is told it takes its escape character for the beginning of a byte's code, although it sends none so. */
+  readonly decodesNames: boolean;
   /** Named features that both sides offered; empty for a Dovecot. */
   readonly features: ReadonlySet<string>;
 }

@@ -73,6 +73,7 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
       dialect: agreed.dialect.name,
       isDovecot: !preamble.ours,
       minor: preamble.minor,
+      decodesNames: decodesNames(preamble),
       features: agreed.features,
     };
     return new OpenChannel(wire, session, peer, handshake);
@@ -80,6 +81,12 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
     void wire.close();
     throw error;
   }
+}
+
+/** A Dovecot from 2.3.19, which first named an escape character, to the last one that had this field: 2.3.21. */
+function decodesNames({ ours, headers }: Preamble): boolean {
+  const has = (letter: string, field: string): boolean => headers.get(letter)?.includes(field) === true;
+  return !ours && has('D', 'escape_char') && has('H', 'import_commit_msgs_interval');
 }
 
 /** True for an in-process pipe, a unix socket and a socket to the loopback interface. */

@@ -68,7 +68,9 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
     session.notes.renumbered.add(yielding.guid);
   }
   const settled = yielded.length > 0 ? await store.readTree() : left;
-  for (const message of treeMessages(selectTree(settled, rules.selection))) await channel.session.send(message);
+  const escapeChar = channel.peer.decodesNames ? remote.escapeChar : undefined;
+  const told = treeMessages(selectTree(settled, rules.selection), escapeChar);
+  for (const message of told) await channel.session.send(message);
   await channel.flush();
   return { local: select(settled), remote, deleted };
 }

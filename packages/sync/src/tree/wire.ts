@@ -14,9 +14,21 @@ export const MAX_LEVELS = 100;
 /** Of one tree; each costs some hundred bytes of memory. */
 export const MAX_NODES = 1_000_000;
 
-/** The messages of a tree: its nodes, the end of the list, and what was deleted. */
-export function* treeMessages(tree: TreeSnapshot): Generator<Message> {
-  for (const node of tree.nodes) yield nodeMessage(node);
+/** A tree from outside. */
+export interface ReceivedTree extends TreeSnapshot {
+  /** What its sender takes for the beginning of a byte in hexadecimal digits, in names that it is told. */
+  readonly escapeChar?: string;
+}
+
+/**
+ * The messages of a tree: its nodes, the end of the list, and what was deleted.
+ * @param escapeChar the receiver's, which in names has to be told by its code
+ */
+export function* treeMessages(tree: TreeSnapshot, escapeChar?: string): Generator<Message> {
+  for (const node of tree.nodes) {
+    const message = nodeMessage(node);
+    yield escapeChar === undefined ? message : { ...message, path: escaped(node.path, escapeChar) };
+  }
   yield { kind: 'listEnd' };
   const { mailboxes, directories, unsubscribes } = tree.deletions;
   yield {
@@ -26,6 +38,11 @@ export function* treeMessages(tree: TreeSnapshot): Generator<Message> {
     ...(directories.length > 0 ? { directories } : {}),
     ...(unsubscribes.length > 0 ? { unsubscribes } : {}),
   };
+}
+
+function escaped(path: MailboxPath, escapeChar: string): MailboxPath {
+  const code = Buffer.from(escapeChar).toString('hex');
+  return path.map((part) => part.replaceAll(escapeChar, `${escapeChar}${code}`));
 }
 
 function nodeMessage(node: TreeNode): MessageOf<'treeNode'> {
@@ -59,7 +76,7 @@ function statusFields(status: MailboxStatus): Partial<MessageOf<'treeNode'>> {
  * @throws {SyncError} `BadPeerData` for names no mailbox can have, for names and GUIDs that come twice, for other messages
  * @throws {ProtocolError} when the conversation fails
  */
-export async function receiveTree(conversation: Conversation): Promise<TreeSnapshot> {
+export async function receiveTree(conversation: Conversation): Promise<ReceivedTree> {
   const builder = new TreeBuilder();
   for (;;) {
     const message = await conversation.receive();
@@ -103,8 +120,8 @@ export class TreeBuilder {
   }
 
   /** @throws {SyncError} `BadPeerData` */
-  finish(message: MessageOf<'mailboxDelete'>): TreeSnapshot {
-    const { separator } = message;
+  finish(message: MessageOf<'mailboxDelete'>): ReceivedTree {
+    const { separator, escapeChar } = message;
     if ([...separator].length !== 1 || /[\0\r\n]/.test(separator))
       throw bad(`${shown([separator])} is not a hierarchy separator`);
     for (const { path } of this.nodes) {
@@ -116,7 +133,7 @@ export class TreeBuilder {
       directories: message.directories ?? [],
       unsubscribes: message.unsubscribes ?? [],
     };
-    return { separator, nodes: this.nodes, deletions };
+    return { separator, nodes: this.nodes, deletions, ...(escapeChar ? { escapeChar } : {}) };
   }
 }
 

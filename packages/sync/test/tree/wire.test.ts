@@ -24,6 +24,15 @@ property.prop([worlds], { numRuns: 200 })('a tree comes over as it was', async (
   expect(await receiveTree(said(treeMessages(tree)))).toEqual(tree);
 });
 
+test('names are told as the other end decodes them', () => {
+  const mailboxes = [['100% sure', '%'], ['plain']].map((path) => ({
+    ...{ path, exists: true, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0 },
+  }));
+  const tree = { separator: '/', nodes: mailboxes, deletions: { mailboxes: [], directories: [], unsubscribes: [] } };
+  const paths = [...treeMessages(tree, '%')].flatMap((message) => (message.kind === 'treeNode' ? [message.path] : []));
+  expect(paths).toEqual([['100%25 sure', '%25'], ['plain']]);
+});
+
 const END: Message = { kind: 'listEnd' };
 const DELETIONS: Message = { kind: 'mailboxDelete', separator: '/' };
 const node = (path: readonly string[]): Message => ({ kind: 'treeNode', path, existence: 'y' });
