@@ -1,76 +1,14 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
 import { describe, expect, test } from '@jest/globals';
 
-import { ChannelReader, LineBuffer, type Body, type Received } from '@dsync/protocol';
+import type { Body, Received } from '@dsync/protocol';
 
-import { MessageParser, printMessage } from '../src/dialects/dovecot/lines.ts';
+import { printMessage } from '../src/dialects/dovecot/lines.ts';
 import { TextBody } from '../src/dialects/dovecot/text-body.ts';
-import { TextReader } from '../src/dialects/dovecot/text-reader.ts';
 import { DotStuffer, VALUE_END } from '../src/dialects/dovecot/value-stream.ts';
-import { PreambleReader } from '../src/handshake/preamble.ts';
+import { CAPTURES, decode, dsyncBytes } from '../test-kit/captures.ts';
 
-const shared = process.env['DSYNC_SHARED'] ?? fileURLToPath(new URL('../../../../shared', import.meta.url));
-const vectors = join(shared, 'vectors/dovecot-2.3.19');
-const names = existsSync(vectors) ? readdirSync(vectors).filter((name) => /^\d\d-/.test(name)) : [];
 /** Captures without a session: the server refused the login or the user. */
 const NO_SESSION = new Set(['08-auth-failure', '09-unknown-user']);
-
-type Direction = 'client-to-server' | 'server-to-client';
-
-/** The dsync stream of one direction, without the doveadm layer in front of and around it. */
-function dsyncBytes(name: string, direction: Direction): Buffer {
-  const raw = readFileSync(join(vectors, name, `${direction}.bin`));
-  const start = Buffer.from('VERSION\tdsync\t');
-  if (direction === 'client-to-server' || raw.indexOf(start) === 0) return raw.subarray(raw.indexOf(start));
-  const lines = new LineBuffer();
-  lines.push(raw);
-  for (let signs = 0; signs < 2;) if (/^[-+]/.test(lines.take() ?? '-')) signs++;
-  const reader = new ChannelReader();
-  const main = Buffer.concat(
-    [...reader.push(lines.rest())].filter((piece) => piece.channel === 0).map((piece) => piece.data),
-  );
-  return main.subarray(main.indexOf(start));
-}
-
-interface Decoded {
-  readonly messages: readonly Received[];
-  readonly whole: boolean;
-  readonly preamble: Buffer;
-  readonly behind: Buffer;
-}
-
-function decode(bytes: Buffer, split = bytes.length): Decoded {
-  const preambleReader = new PreambleReader();
-  const messages: Received[] = [];
-  let reader: TextReader | null = null;
-  let behind: Buffer = Buffer.alloc(0);
-  let seen = 0;
-  for (let at = 0; at < bytes.length; at += split) {
-    const chunk = bytes.subarray(at, at + split);
-    seen += chunk.length;
-    if (reader !== null) {
-      reader.push(chunk);
-      continue;
-    }
-    const found = preambleReader.push(chunk);
-    if (found === null) continue;
-    behind = bytes.subarray(seen - found.rest.length);
-    reader = new TextReader(new MessageParser(found.preamble.headers, found.preamble.minor), {
-      item: ({ received }) => messages.push(received),
-      held: () => undefined,
-    });
-    reader.push(found.rest);
-  }
-  return {
-    messages,
-    whole: reader?.between ?? false,
-    preamble: bytes.subarray(0, bytes.length - behind.length),
-    behind,
-  };
-}
 
 async function bytesOf(body: Body): Promise<Buffer> {
   if (body instanceof Uint8Array) return Buffer.from(body);
@@ -108,7 +46,7 @@ function withoutNoise(bytes: Buffer): string {
     .replace(/^H.*$/m, (line) => line.replace('Message-ID\u0001t\t', 'Message-ID\t'));
 }
 
-const sessions = names.filter((name) => !NO_SESSION.has(name));
+const sessions = CAPTURES.filter((name) => !NO_SESSION.has(name));
 const both = sessions.flatMap((name) => [[name, 'client-to-server'] as const, [name, 'server-to-client'] as const]);
 
 if (both.length === 0) {

@@ -1,0 +1,155 @@
+/** One side of a recorded session played by us: the other side's bytes come from the recording. */
+import { Duplex } from 'node:stream';
+
+import { type MailboxGuid, openChannel, type Received } from '@dsync/protocol';
+import {
+  type Algorithm,
+  DEFAULT_OPTIONS,
+  type MailboxSyncState,
+  masterHandshake,
+  runMaster,
+  runSlave,
+  slaveHandshake,
+  type SyncOptions,
+  type SyncState,
+} from '@dsync/sync';
+
+import { decode, dsyncBytes } from '../../packages/protocol/test-kit/captures.ts';
+import { normal } from './normal.ts';
+import { mailsIn, readSaid, recordedStore } from './recorded-store.ts';
+
+export type Role = 'master' | 'slave';
+
+export interface Replayed {
+  readonly ours: readonly Received[];
+  /** Why the session failed; null: it did not. */
+  readonly error: unknown;
+}
+
+const HOST = 'us.example.test';
+/** Much longer than any session here takes. */
+const STALL_MS = 5_000;
+
+/** What the recorded side of that role said. */
+export function recordedMessages(name: string, role: Role): readonly Received[] {
+  return decode(dsyncBytes(name, role === 'master' ? 'client-to-server' : 'server-to-client')).messages;
+}
+
+export async function replay(name: string, role: Role): Promise<Replayed> {
+  const own = recordedMessages(name, role);
+  const peerBytes = dsyncBytes(name, role === 'master' ? 'server-to-client' : 'client-to-server');
+  const peer = decode(peerBytes).messages;
+  const master = role === 'master' ? own : peer;
+  const states = savedStates(master);
+  const common = new Map([...states].map(([guid, state]) => [guid, state.lastCommonUid]));
+  await using store = await recordedStore(readSaid(own), readSaid(peer), common, sampleMails());
+  const carrier = new RecordedPeer(peerBytes, own);
+  const error = await (
+    role === 'master' ? playMaster(store, carrier, optionsOf(master, states)) : playSlave(store, carrier)
+  ).catch((reason: unknown) => reason);
+  return { ours: decode(carrier.said()).messages, error };
+}
+
+/** All captures began with the same mails, which the first one transfers. */
+const sampleMails = (): ReturnType<typeof mailsIn> =>
+  mailsIn(decode(dsyncBytes('01-first-sync', 'client-to-server')).messages);
+
+async function playMaster(
+  store: Parameters<typeof runMaster>[0],
+  carrier: RecordedPeer,
+  options: SyncOptions,
+): Promise<null> {
+  await using channel = await openChannel(carrier, {
+    role: 'master',
+    handshake: masterHandshake(options, HOST),
+    dialect: 'dovecot',
+    stallTimeoutMs: STALL_MS,
+  });
+  await runMaster(store, channel, options, {}, HOST);
+  return null;
+}
+
+async function playSlave(store: Parameters<typeof runSlave>[0], carrier: RecordedPeer): Promise<null> {
+  await using channel = await openChannel(carrier, {
+    role: 'slave',
+    handshake: slaveHandshake(HOST),
+    dialect: 'dovecot',
+    stallTimeoutMs: STALL_MS,
+  });
+  await runSlave(store, channel, {}, HOST);
+  return null;
+}
+
+/** The end of a stream: it comes when the other side has said all that the recorded one had said. */
+const LAST_WORDS = /\n(?:F[^\n]*\n)?X\n$/;
+
+class RecordedPeer extends Duplex {
+  readonly #heard: Buffer[] = [];
+  readonly #expected: number;
+  #last: Buffer | null;
+
+  constructor(bytes: Buffer, recorded: readonly Received[]) {
+    super({ allowHalfOpen: true });
+    this.#expected = normal(recorded).length;
+    const last = LAST_WORDS.exec(bytes.toString('latin1'));
+    const end = last === null ? bytes.length : last.index + 1;
+    this.#last = last === null ? null : bytes.subarray(end);
+    this.push(bytes.subarray(0, end));
+  }
+
+  said(): Buffer {
+    return Buffer.concat(this.#heard);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#heard.push(chunk);
+    done();
+    if (this.#last === null || normal(decode(this.said()).messages).length < this.#expected) return;
+    this.push(this.#last);
+    this.#last = null;
+  }
+
+  override _read(): void {}
+}
+
+/** The states that a master told before its tree. */
+function savedStates(master: readonly Received[]): SyncState {
+  const states = new Map<MailboxGuid, MailboxSyncState>();
+  for (const message of master.slice(1)) {
+    if (message.kind !== 'mailboxState') break;
+    states.set(message.mailboxGuid, {
+      uidValidity: message.lastUidValidity,
+      lastCommonUid: message.lastCommonUid,
+      lastCommonModseq: message.lastCommonModseq,
+      lastCommonPrivateModseq: message.lastCommonPrivateModseq,
+      messages: message.messages ?? 0,
+    });
+  }
+  return states;
+}
+
+const ALGORITHMS: Readonly<Record<string, Algorithm>> = { f: 'full', c: 'changed', s: 'state' };
+
+/** What the recorded master was asked to do. */
+function optionsOf(master: readonly Received[], state: SyncState): SyncOptions {
+  const [asked] = master;
+  if (asked?.kind !== 'handshake') throw new Error('the recording begins with something else than a handshake');
+  const oneSided = asked.backupReceive === true || asked.backupSend === true;
+  const number = (value: bigint | undefined): number | undefined => (value === undefined ? undefined : Number(value));
+  const [since, until, maxSize] = [asked.since, asked.until, asked.maxSize].map(number);
+  return {
+    ...DEFAULT_OPTIONS,
+    mode: oneSided ? (asked.noBackupOverwrite ? 'one-way' : 'backup') : 'two-way',
+    reverse: asked.backupSend === true,
+    algorithm: ALGORITHMS[asked.algorithm ?? 'f'] ?? 'full',
+    state: asked.algorithm === 's' ? state : null,
+    selection: { ...DEFAULT_OPTIONS.selection, ...(asked.mailbox === undefined ? {} : { mailbox: asked.mailbox }) },
+    filter: {
+      ...(since === undefined ? {} : { since }),
+      ...(until === undefined ? {} : { until }),
+      ...(maxSize === undefined ? {} : { maxSize }),
+      ...(asked.flagFilter === undefined ? {} : { flag: asked.flagFilter }),
+    },
+    lockTimeout: asked.lockTimeout ?? 0,
+  };
+}
