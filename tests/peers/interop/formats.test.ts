@@ -1,10 +1,10 @@
-/** Our programs with a Dovecot that keeps its mail in its own formats. */
+/** Our programs with a Dovecot that keeps its mail in its own formats, and GUIDs of every length. */
 import { afterAll, beforeAll, describe, jest, test } from '@jest/globals';
 
 import { describeWith } from '../../support/needs.ts';
 import { expectQuietLogs } from './accounts.ts';
 import { type Ends, type Format, type Pairing, startEnds } from './ends.ts';
-import { backup, chain, merge, oneWay, renames, type Story } from './stories.ts';
+import { backup, chain, longGuids, merge, oneWay, renames, type Story } from './stories.ts';
 
 jest.setTimeout(60_000);
 
@@ -16,9 +16,13 @@ const STORIES: Readonly<Record<string, Story>> = {
   'sync -1': oneWay(),
   'sync -1 -R': oneWay('-R'),
   'sync -s, five runs': chain,
+  'mails with long GUIDs': longGuids,
 };
 
-const FORMATS: readonly Format[] = ['sdbox', 'mdbox'];
+const FORMATS: readonly Format[] = ['sdbox', 'mdbox', 'maildir'];
+
+/** What the other tests with Maildirs do not show. */
+const MAILDIR_STORIES = ['mailboxes get other names', 'mails with long GUIDs'];
 
 describeWith(['root', 'dovecot23'], 'Dovecot 2.3', () => {
   describe.each(FORMATS)('with %s', (format) => stories('2.3', format));
@@ -40,7 +44,9 @@ function stories(version: Pairing['version'], format: Format): void {
     }
   });
   const cases = (['server', 'client'] as const).flatMap((dovecotIs) =>
-    Object.entries(STORIES).map(([name, story]) => ({ dovecotIs, name, story })),
+    Object.entries(STORIES)
+      .filter(([name]) => format !== 'maildir' || MAILDIR_STORIES.includes(name))
+      .map(([name, story]) => ({ dovecotIs, name, story })),
   );
   test.each(cases)('as $dovecotIs: $name', async ({ dovecotIs, story }) => {
     await story(ends, { version, dovecotIs, carrier: 'tcp' });

@@ -1,6 +1,9 @@
 /** What is done with a pair of ends, and what must come of it. */
+import { join } from 'node:path';
+
 import { expect } from '@jest/globals';
 
+import { deliverMails } from '../rig/raw-mails.ts';
 import {
   change,
   changeBack,
@@ -143,4 +146,26 @@ export const renames: Story = async (ends, pairing) => {
   await run();
   expect(await names()).toEqual(['Both', 'Both/below', 'Delta', 'Gamma', ...always]);
   await expectNothingToDo(ends, pairing, user, ['sync']);
+};
+
+/** Our mails came as files whose names are their GUIDs, much longer than 128 bits. */
+export const longGuids: Story = async (ends, pairing) => {
+  const user = await makeUser(ends, pairing);
+  const holder = ends.holder(user.ours);
+  const mails = Array.from({ length: 8 }, (_, i) => Buffer.from(`Subject: long ${i}\n\n${i}\n`));
+  await deliverMails(holder, join(holder.home(user.ours), 'Maildir'), mails);
+  await runWell(ends, pairing, user, ['sync']);
+  const guids = guidsOf(await expectSame(ends, user)).filter((line) => line.includes('rather-long-name'));
+  expect(guids).toHaveLength(8);
+  for (const name of [user.theirs, user.ours]) await change(ends, name, 1);
+  let state = (await runWell(ends, pairing, user, ['sync', '-s', ''])).trimEnd();
+  await expectSame(ends, user);
+  for (const name of [user.theirs, user.ours]) await change(ends, name, 2);
+  state = (await runWell(ends, pairing, user, ['sync', '-s', state])).trimEnd();
+  await runWell(ends, pairing, user, ['sync']);
+  await expectSame(ends, user);
+  await expectNothingToDo(ends, pairing, user, ['sync']);
+  await change(ends, user.starting, 3);
+  await runWell(ends, pairing, user, ['backup']);
+  await expectSame(ends, user);
 };
