@@ -1,9 +1,12 @@
 /** Mail for both ends, changes to it, and what must hold of both afterwards. */
+import { join } from 'node:path';
+
 import { expect } from '@jest/globals';
 
 import { troubles } from '../rig/dovecot.ts';
 import { ImapClient } from '../rig/imap.ts';
 import { type JudgedAccount, judgeAccount } from '../rig/judge.ts';
+import { mustRun } from '../rig/processes.ts';
 import { type Ends, ours, type Pairing } from './ends.ts';
 
 /** The body's first byte is a dot: it must arrive as it is. */
@@ -101,6 +104,20 @@ export const runWell = async (ends: Ends, pairing: Pairing, user: User, verb: re
   const { code, stdout, stderr } = await ends.sync(pairing, user.name, verb);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout.toString('utf8');
+};
+
+let copies = 0;
+
+/** Backs a copy of our account, journal and all, up to a new account at the Dovecot. @returns its name there */
+export const backupElsewhere = async (ends: Ends, pairing: Pairing, user: User): Promise<string> => {
+  copies += 1;
+  const copy = `copy${copies}`;
+  await ends.addUser(copy);
+  const home = (name: string): string => ends.holder(name).home(name);
+  await mustRun('cp', ['-a', join(home(user.ours), 'Maildir'), home(ours(copy))]);
+  const both = { name: copy, theirs: copy, ours: ours(copy), starting: copy, other: copy };
+  await runWell(ends, pairing, both, ['backup', ...(pairing.dovecotIs === 'client' ? ['-R'] : [])]);
+  return copy;
 };
 
 /** @returns what both ends hold */

@@ -67,10 +67,13 @@ const locationLines = (version: DovecotVersion, format: Format): string => {
   return `mail_driver = ${format}\nmail_path = ~/${format}${inbox}`;
 };
 
-/** @param format of the mail at Dovecot's end; ours is always a Maildir */
-export const startEnds = async (version: DovecotVersion, format: Format = 'maildir'): Promise<Ends> => {
+/**
+ * @param format of the mail at Dovecot's end; ours is always a Maildir
+ * @param more lines of its configuration
+ */
+export const startEnds = async (version: DovecotVersion, format: Format = 'maildir', more = ''): Promise<Ends> => {
   const isMaildir = format === 'maildir';
-  const extra = isMaildir ? '' : locationLines(version, format);
+  const extra = `${isMaildir ? '' : locationLines(version, format)}\n${more}`;
   const dovecot = await startDovecot({ version, users: [], extra });
   const keeper = isMaildir ? dovecot : await startDovecot({ version, users: [] });
   const holder = (name: string): Dovecot => (name.startsWith('our-') ? keeper : dovecot);

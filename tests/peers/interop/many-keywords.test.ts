@@ -1,12 +1,9 @@
 /** More keywords in a mailbox than a Maildir has letters for: none is lost, and the ends come to rest. */
-import { join } from 'node:path';
-
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
 import { describeWith } from '../../support/needs.ts';
 import { ImapClient } from '../rig/imap.ts';
-import { run } from '../rig/processes.ts';
-import { expectNothingToDo, expectQuietLogs, judge, makeUser, runWell, type User } from './accounts.ts';
+import { backupElsewhere, expectNothingToDo, expectQuietLogs, judge, makeUser, runWell } from './accounts.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(60_000);
@@ -21,17 +18,6 @@ const command = async (ends: Ends, name: string, ...commands: readonly string[])
 
 const flagsOf = async (ends: Ends, name: string): Promise<readonly string[]> =>
   (await judge(ends, name)).mailboxes['Both']?.mails.at(0)?.flags ?? [];
-
-/** A copy of our account, journal and all, as it comes out at a Dovecot that has nothing yet. */
-const flagsOfBackup = async (ends: Ends, pairing: Pairing, user: User): Promise<readonly string[]> => {
-  const copy = `${user.name}-copy`;
-  await ends.addUser(copy);
-  const home = (name: string): string => ends.holder(name).home(name);
-  await run('cp', ['-a', join(home(user.ours), 'Maildir'), home(`our-${copy}`)]);
-  const both = { name: copy, theirs: copy, ours: `our-${copy}`, starting: copy, other: copy };
-  await runWell(ends, pairing, both, ['backup', ...(pairing.dovecotIs === 'client' ? ['-R'] : [])]);
-  return flagsOf(ends, copy);
-};
 
 describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
 describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
@@ -66,6 +52,6 @@ function stories(version: Pairing['version']): void {
     await expectNothingToDo(ends, pairing, user, ['sync', '-f']);
     const merged = ['\\Answered', '\\Flagged', ...MANY.slice(0, 29), 'k30'];
     expect(await flagsOf(ends, user.theirs)).toEqual(merged);
-    expect(await flagsOfBackup(ends, pairing, user)).toEqual(merged);
+    expect(await flagsOf(ends, await backupElsewhere(ends, pairing, user))).toEqual(merged);
   });
 }

@@ -203,7 +203,7 @@ function place(
 
 export function recordOf({ mail, uid, base }: PlannedMail): UidlistRecord {
   const fields: string[] = [];
-  if (mail.pop3Uidl !== undefined && !/[\s:]/.test(mail.pop3Uidl))
+  if (mail.pop3Uidl !== undefined && !/\s/.test(mail.pop3Uidl))
     fields.push(`P${mail.pop3Uidl === base ? '' : mail.pop3Uidl}`);
   if (mail.pop3Order !== undefined) fields.push(`O${mail.pop3Order}`);
   return { uid, base, guid: mail.guid === base ? null : mail.guid, fields: fields.join(' ') };

@@ -1,0 +1,104 @@
+/** What a mail and a mailbox have besides: POP3 UIDLs, metadata. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+
+import { describeWith } from '../../support/needs.ts';
+import { deliverMails } from '../rig/raw-mails.ts';
+import { backupElsewhere, expectNothingToDo, expectQuietLogs, judge, makeUser, runWell } from './accounts.ts';
+import { type Ends, type Pairing, startEnds } from './ends.ts';
+
+jest.setTimeout(60_000);
+
+const METADATA = {
+  '2.3': 'mail_attribute_dict = file:%h/dovecot-attributes\nprotocol imap {\n  imap_metadata = yes\n}',
+  '2.4': 'mail_attribute {\n  dict file {\n    path = %{home}/dovecot-attributes\n  }\n}\nimap_metadata = yes',
+} as const;
+
+const doveadm = async (ends: Ends, name: string, ...args: readonly string[]): Promise<string> => {
+  const outcome = await ends.holder(name).doveadm(args);
+  expect({ args, code: outcome.code, stderr: outcome.stderr }).toEqual({ args, code: 0, stderr: '' });
+  return outcome.stdout.toString('utf8').trimEnd();
+};
+
+const fetched = (ends: Ends, name: string, fields: string): Promise<string> =>
+  doveadm(ends, name, '-f', 'tab', 'fetch', '-u', name, fields, 'mailbox', 'INBOX');
+
+const metadata = (ends: Ends, name: string, key: string): Promise<string> =>
+  doveadm(ends, name, 'mailbox', 'metadata', 'get', '-u', name, 'Both', key);
+
+const KEYS = ['/private/comment', '/shared/comment', '/private/vendor/example/long'];
+const VALUES = ['a private text: äöü', 'a shared text', 'x'.repeat(3000)];
+
+describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
+describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
+
+function stories(version: Pairing['version']): void {
+  let ends: Ends;
+  beforeAll(async () => {
+    ends = await startEnds(version, 'maildir', METADATA[version]);
+  });
+  afterAll(async () => {
+    try {
+      await expectQuietLogs(ends);
+    } finally {
+      await ends[Symbol.asyncDispose]();
+    }
+  });
+  const roles = ['server', 'client'] as const;
+
+  test.each(roles)('POP3 UIDLs and order numbers stay with their mails (as %s)', async (dovecotIs) => {
+    const pairing = { version, dovecotIs, carrier: 'tcp' } as const;
+    const user = await makeUser(ends, pairing);
+    const holder = ends.holder(user.theirs);
+    const maildir = join(holder.home(user.theirs), 'Maildir');
+    await deliverMails(
+      holder,
+      maildir,
+      [1, 2, 3].map((n) => Buffer.from(`Subject: ${n}\n\n${n}\n`)),
+    );
+    await judge(ends, user.theirs);
+    const file = join(maildir, 'dovecot-uidlist');
+    const list = await readFile(file, 'utf8');
+    const noted = list.replace(/^4 /m, '4 Pabc:1,2=3 O7 ').replace(/^5 /m, '5 P~!@#$% ');
+    expect(noted).not.toBe(list);
+    await writeFile(file, noted);
+    const before = await fetched(ends, user.theirs, 'uid pop3.uidl pop3.order');
+    expect(before).toContain('\tabc:1,2=3\t7');
+    await runWell(ends, pairing, user, ['sync']);
+    const uidls = async (name: string): Promise<readonly string[]> =>
+      (await fetched(ends, name, 'pop3.uidl pop3.order')).split('\n').filter((line) => /abc:1|~!/.test(line));
+    expect(await uidls(user.theirs)).toHaveLength(2);
+    expect(await uidls(user.ours)).toEqual(await uidls(user.theirs));
+    await expectNothingToDo(ends, pairing, user, ['sync']);
+    expect(await uidls(await backupElsewhere(ends, pairing, user))).toEqual(await uidls(user.theirs));
+  });
+
+  test.each(roles)('metadata travel (as %s)', async (dovecotIs) => {
+    const pairing = { version, dovecotIs, carrier: 'tcp' } as const;
+    const user = await makeUser(ends, pairing);
+    for (const [i, key] of KEYS.entries())
+      await doveadm(ends, user.theirs, 'mailbox', 'metadata', 'set', '-u', user.theirs, 'Both', key, VALUES[i] ?? '');
+    await runWell(ends, pairing, user, ['sync']);
+    const copy = await backupElsewhere(ends, pairing, user);
+    const arrived = await Promise.all(KEYS.map((key) => metadata(ends, copy, key)));
+    expect(arrived).toEqual(VALUES);
+    await doveadm(
+      ends,
+      user.theirs,
+      'mailbox',
+      'metadata',
+      'set',
+      '-u',
+      user.theirs,
+      'Both',
+      '/private/comment',
+      'new',
+    );
+    await runWell(ends, pairing, user, ['sync']);
+    await expectNothingToDo(ends, pairing, user, ['sync']);
+    const again = await backupElsewhere(ends, pairing, user);
+    expect(await metadata(ends, again, '/private/comment')).toBe('new');
+  });
+}
