@@ -41,8 +41,11 @@ export interface Peer {
   readonly isDovecot: boolean;
   /** dsync 3.x minor of the peer's preamble. */
   readonly minor: number;
-  /** In names that it is told it takes its escape character for the beginning of a byte's code, although it sends none so. */
-  readonly decodesNames: boolean;
+  /**
+   * What becomes of its escape character and two digits in names. `decoded`: in names that it is told they stand for a byte,
+   * although it sends none so. `lost`: in names that it tells as well, so that no name of its own can have them.
+   */
+  readonly codesInNames: 'kept' | 'decoded' | 'lost';
   /** Named features that both sides offered; empty for a Dovecot. */
   readonly features: ReadonlySet<string>;
 }

@@ -73,7 +73,7 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
       dialect: agreed.dialect.name,
       isDovecot: !preamble.ours,
       minor: preamble.minor,
-      decodesNames: decodesNames(preamble),
+      codesInNames: codesInNames(preamble),
       features: agreed.features,
     };
     return new OpenChannel(wire, session, peer, handshake);
@@ -83,10 +83,11 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
   }
 }
 
-/** A Dovecot from 2.3.19, which first named an escape character, to the last one that had this field: 2.3.21. */
-function decodesNames({ ours, headers }: Preamble): boolean {
+/** Dovecots decode since 2.3.19, which first named an escape character; 2.4 has lost a field that all 2.3 have. */
+function codesInNames({ ours, headers }: Preamble): Peer['codesInNames'] {
   const has = (letter: string, field: string): boolean => headers.get(letter)?.includes(field) === true;
-  return !ours && has('D', 'escape_char') && has('H', 'import_commit_msgs_interval');
+  if (ours || !has('D', 'escape_char')) return 'kept';
+  return has('H', 'import_commit_msgs_interval') ? 'decoded' : 'lost';
 }
 
 /** True for an in-process pipe, a unix socket and a socket to the loopback interface. */

@@ -6,7 +6,8 @@ import { type AppliedTree, applyTree } from '../tree/apply-tree.ts';
 import { planTree } from '../tree/plan-tree.ts';
 import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
 import type { MergedMailbox, TreeMergeContext } from '../tree/tree-plan.ts';
-import { receiveTree, treeMessages } from '../tree/wire.ts';
+import { encodeNames, replaceCodes } from '../tree/told-names.ts';
+import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
 import { peerIsOurs, type Session } from './session.ts';
@@ -23,7 +24,7 @@ const NOTHING: TreeCounts = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxe
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   const { store, rules, notes, observer } = session;
   const { local, remote, deleted } = await selectedTrees(session);
-  const merge = planTree(local, remote, context(session));
+  const merge = planTree(local, remote, context(session, remote));
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
   const plan = { local: merge.local, remote: merge.remote };
   if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: NOTHING, plan };
@@ -34,7 +35,7 @@ export async function mergeTrees(session: Session): Promise<TreeOutcome> {
 }
 
 /** Both selected trees, and what had to be deleted here before the peer could be told the own one. */
-type SelectedTrees = TreePair & { readonly deleted?: AppliedTree };
+type SelectedTrees = TreePair & { readonly remote: ReceivedTree; readonly deleted?: AppliedTree };
 
 /**
  * Our own kind exchanges whole trees, so that both ends select from the same pair; a Dovecot gets and sends what each
@@ -59,20 +60,26 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
   const remote = await receiveTree(channel.session);
   const full = early ?? (await store.readTree());
   const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
-  const gone = deletionsToSettle(select(full), remote, context(session));
+  const gone = deletionsToSettle(select(full), remote, context(session, remote));
   const deleted = await applyTree(store, gone, { altChar: rules.altChar, observer: session.observer });
   const left = gone.length > 0 ? await store.readTree() : full;
-  const yielded = yieldedNumbers(select(left), remote, context(session));
+  const yielded = yieldedNumbers(select(left), remote, context(session, remote));
   for (const yielding of yielded) {
     await take(store, yielding);
     session.notes.renumbered.add(yielding.guid);
   }
   const settled = yielded.length > 0 ? await store.readTree() : left;
-  const escapeChar = channel.peer.decodesNames ? remote.escapeChar : undefined;
-  const told = treeMessages(selectTree(settled, rules.selection), escapeChar);
-  for (const message of told) await channel.session.send(message);
+  for (const message of treeMessages(toldTree(session, selectTree(settled, rules.selection), remote)))
+    await channel.session.send(message);
   await channel.flush();
   return { local: select(settled), remote, deleted };
+}
+
+/** The own tree with names that arrive as they are meant. */
+function toldTree({ channel, rules }: Session, tree: TreeSnapshot, { escapeChar }: ReceivedTree): TreeSnapshot {
+  const { codesInNames } = channel.peer;
+  if (escapeChar === undefined || codesInNames === 'kept') return tree;
+  return codesInNames === 'decoded' ? encodeNames(tree, escapeChar) : replaceCodes(tree, escapeChar, rules.altChar);
 }
 
 /** A mailbox that is gone meanwhile has no numbers any more. */
@@ -113,7 +120,8 @@ async function exchange(session: Session, sent: (full: TreeSnapshot) => TreeSnap
   return { local, remote: remote ?? local };
 }
 
-function context(session: Session): TreeMergeContext {
-  const { rules } = session;
-  return { mode: rules.mode, source: rules.localIs === 'destination' ? 'remote' : 'local', altChar: rules.altChar };
+function context({ rules, channel }: Session, { escapeChar }: ReceivedTree): TreeMergeContext {
+  const source = rules.localIs === 'destination' ? 'remote' : 'local';
+  const lost = escapeChar !== undefined && channel.peer.codesInNames === 'lost';
+  return { mode: rules.mode, source, altChar: rules.altChar, ...(lost ? { escapeChar } : {}) };
 }

@@ -38,11 +38,19 @@ export interface Spelling {
   legal(part: string, separator: string): string;
 }
 
-export function spellingOf(separatorA: string, separatorB: string, altChar: string): Spelling {
+/** @param escapeChar of a side that cannot have names with it and two digits; absent: neither side is so */
+export function spellingOf(separatorA: string, separatorB: string, altChar: string, escapeChar?: string): Spelling {
   const legal = (part: string, separator: string): string =>
     part.includes(separator) ? part.split(separator).join(altChar) : part;
-  const same = separatorA === separatorB;
-  return { same, legal, common: same ? (part) => part : (part) => legal(legal(part, separatorA), separatorB) };
+  if (separatorA === separatorB && escapeChar === undefined) return { same: true, legal, common: (part) => part };
+  const plain = escapeChar === undefined ? (part: string): string => part : withoutCodes(escapeChar, altChar);
+  return { same: false, legal, common: (part) => legal(legal(plain(part), separatorA), separatorB) };
+}
+
+/** Makes a part without codes: the escape character before two lower-case hexadecimal digits becomes another one. */
+export function withoutCodes(escapeChar: string, altChar: string): (part: string) => string {
+  const code = new RegExp(`${escapeChar.replace(/[^\w\s]/, '\\$&')}(?=[0-9a-f]{2})`, 'g');
+  return (part) => (part.includes(escapeChar) ? part.replace(code, altChar) : part);
 }
 
 /**

@@ -17,7 +17,7 @@ import type { MergedMailbox, PlanTree, TreeMergeContext, TreeOperation } from '.
  */
 export const planTree: PlanTree = (localTree, remoteTree, context) => {
   const sides = { local: sideTree('local', localTree), remote: sideTree('remote', remoteTree) };
-  const spelling = spellingOf(localTree.separator, remoteTree.separator, context.altChar);
+  const spelling = spellingOf(localTree.separator, remoteTree.separator, context.altChar, context.escapeChar);
   const mailboxes = mergeMailboxes(sides.local, sides.remote, context, spelling);
   const directories = mergeDirectories(sides, mailboxes, context, spelling);
   const subscriptions = mergeSubscriptions(sides, context, spelling);

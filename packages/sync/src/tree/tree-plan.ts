@@ -10,6 +10,8 @@ export interface TreeMergeContext {
   readonly source: 'local' | 'remote';
   /** `dsync_alt_char`: stands for characters that the other side's names cannot have. */
   readonly altChar: string;
+  /** The remote side cannot have names with this and two digits. */
+  readonly escapeChar?: string;
 }
 
 export type TreeRule =

@@ -20,15 +20,9 @@ export interface ReceivedTree extends TreeSnapshot {
   readonly escapeChar?: string;
 }
 
-/**
- * The messages of a tree: its nodes, the end of the list, and what was deleted.
- * @param escapeChar the receiver's, which in names has to be told by its code
- */
-export function* treeMessages(tree: TreeSnapshot, escapeChar?: string): Generator<Message> {
-  for (const node of tree.nodes) {
-    const message = nodeMessage(node);
-    yield escapeChar === undefined ? message : { ...message, path: escaped(node.path, escapeChar) };
-  }
+/** The messages of a tree: its nodes, the end of the list, and what was deleted. */
+export function* treeMessages(tree: TreeSnapshot): Generator<Message> {
+  for (const node of tree.nodes) yield nodeMessage(node);
   yield { kind: 'listEnd' };
   const { mailboxes, directories, unsubscribes } = tree.deletions;
   yield {
@@ -38,11 +32,6 @@ export function* treeMessages(tree: TreeSnapshot, escapeChar?: string): Generato
     ...(directories.length > 0 ? { directories } : {}),
     ...(unsubscribes.length > 0 ? { unsubscribes } : {}),
   };
-}
-
-function escaped(path: MailboxPath, escapeChar: string): MailboxPath {
-  const code = Buffer.from(escapeChar).toString('hex');
-  return path.map((part) => part.replaceAll(escapeChar, `${escapeChar}${code}`));
 }
 
 function nodeMessage(node: TreeNode): MessageOf<'treeNode'> {

@@ -1,8 +1,10 @@
 import { test as property } from '@fast-check/jest';
 import { mailboxGuid, type Conversation, type Message, type Received } from '@dsync/protocol';
-import { expect, test } from '@jest/globals';
-
+import type { TreeSnapshot } from '@dsync/storage';
+import { describe, expect, test } from '@jest/globals';
 import { receiveTree, treeMessages } from '@dsync/sync';
+
+import { encodeNames, replaceCodes } from '../../src/tree/told-names.ts';
 import { guid } from './strict-store.ts';
 import { build, worlds } from './tree-arbitraries.ts';
 
@@ -24,13 +26,32 @@ property.prop([worlds], { numRuns: 200 })('a tree comes over as it was', async (
   expect(await receiveTree(said(treeMessages(tree)))).toEqual(tree);
 });
 
-test('names are told as the other end decodes them', () => {
-  const mailboxes = [['100% sure', '%'], ['plain']].map((path) => ({
-    ...{ path, exists: true, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0 },
-  }));
-  const tree = { separator: '/', nodes: mailboxes, deletions: { mailboxes: [], directories: [], unsubscribes: [] } };
-  const paths = [...treeMessages(tree, '%')].flatMap((message) => (message.kind === 'treeNode' ? [message.path] : []));
-  expect(paths).toEqual([['100%25 sure', '%25'], ['plain']]);
+describe('names that a Dovecot would decode are told', () => {
+  const treeOf = (paths: readonly (readonly string[])[]): TreeSnapshot => ({
+    separator: '/',
+    nodes: paths.map((path) => ({
+      ...{ path, exists: true, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0 },
+    })),
+    deletions: { mailboxes: [], directories: [], unsubscribes: [] },
+  });
+
+  test('with a code for what begins a code', () => {
+    const told = encodeNames(treeOf([['100% sure', '%'], ['plain']]), '%');
+    expect(told.nodes.map(({ path }) => path)).toEqual([['100%25 sure', '%25'], ['plain']]);
+  });
+
+  test('without codes, where the Dovecot cannot have such a name, and each only once', () => {
+    const names = [['a%41b'], ['100%'], ['%4A'], ['é%c3', 'x%2fy'], ['a_41b'], ['%zz']];
+    const told = replaceCodes(treeOf(names), '%', '_');
+    expect(told.nodes.map(({ path }) => path)).toEqual([
+      ['a_41b_'],
+      ['100%'],
+      ['%4A'],
+      ['é_c3', 'x_2fy'],
+      ['a_41b'],
+      ['%zz'],
+    ]);
+  });
 });
 
 const END: Message = { kind: 'listEnd' };
