@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { describeWith } from '../../support/needs.ts';
 import { fillWithCorpus } from '../rig/corpus.ts';
 import type { Dovecot } from '../rig/dovecot.ts';
+import { ImapClient } from '../rig/imap.ts';
+import { quoteName } from '../rig/mailbox-names.ts';
 import { ODD_MAILS } from '../rig/odd-mails.ts';
 import { deliverMails, rawMails } from '../rig/raw-mails.ts';
 import { expectNothingToDo, expectQuietLogs, expectSame, judge, runWell, type User } from './accounts.ts';
@@ -61,6 +63,31 @@ const asDovecotKeeps = async (ends: Ends, name: string): Promise<ReadonlyMap<str
   expect({ code: outcome.code, stderr: outcome.stderr }).toEqual({ code: 0, stderr: '' });
   return await rawMails(join(dovecot.home(copy), 'Maildir'));
 };
+
+const imapCommands = async (ends: Ends, name: string, commands: readonly string[]): Promise<void> => {
+  await using imap = await ImapClient.login(ends.holder(name).imapPort, name);
+  for (const command of commands) await imap.command(command);
+};
+
+/** What users do meanwhile at both ends of a large account. */
+const CHANGES_THERE: readonly string[] = [
+  `SELECT ${quoteName('Ärger')}`,
+  'UID STORE 8 -FLAGS.SILENT (\\Seen $Forwarded)',
+  'UID STORE 9 +FLAGS.SILENT (Both)',
+  `SELECT ${quoteName('R&D')}`,
+  'UID STORE 3 +FLAGS.SILENT (\\Deleted)',
+  'EXPUNGE',
+  `UNSUBSCRIBE ${quoteName('Sent')}`,
+];
+const CHANGES_HERE: readonly string[] = [
+  `SELECT ${quoteName('Ärger')}`,
+  'UID STORE 9 +FLAGS.SILENT (\\Seen)',
+  `SELECT ${quoteName('R&D')}`,
+  `UID COPY 6:8 ${quoteName('Sent')}`,
+  'UID STORE 4 +FLAGS.SILENT (\\Deleted)',
+  'EXPUNGE',
+  `SUBSCRIBE ${quoteName('Archive/2024/Lists')}`,
+];
 
 /** Mails of which the bytes differ. */
 const differing = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): readonly string[] => {
@@ -133,22 +160,37 @@ function stories(version: Pairing['version']): void {
   });
 
   describeWith(['corpus'], 'all the sample mail', () => {
-    test.each(carriers)('from there to here (as $dovecotIs)', async (pairing) => {
+    test.each(carriers)('from there to here, then changes of both (as $dovecotIs)', async (pairing) => {
       const user = await makeUser(ends, pairing);
-      await fillWithCorpus(holder(), user.theirs);
+      const { files } = await fillWithCorpus(holder(), user.theirs);
       const sent = await judge(ends, user.theirs);
-      await runWell(ends, pairing, user, ['sync']);
+      expect(sent.doveadm.mails).toHaveLength(files.length);
+      await runWell(ends, pairing, user, pairing.dovecotIs === 'client' ? ['sync'] : backupOf(user, user.theirs));
       expect(await expectSame(ends, user)).toEqual(sent);
       const raw = await rawMails(maildirOf(ends, user.theirs));
       expect(differing(raw, await rawMails(maildirOf(ends, user.ours)))).toEqual([]);
+      await expectNothingToDo(ends, pairing, user, ['sync']);
+
+      await imapCommands(ends, user.theirs, CHANGES_THERE);
+      await imapCommands(ends, user.ours, CHANGES_HERE);
+      await runWell(ends, pairing, user, ['sync']);
+      const merged = await expectSame(ends, user);
+      const flagsOf = (name: string, uid: number): readonly string[] | undefined =>
+        merged.mailboxes[name]?.mails.find((mail) => mail.uid === uid)?.flags;
+      expect(flagsOf('Ärger', 8)).toEqual([]);
+      expect(flagsOf('Ärger', 9)).toEqual(['$Forwarded', 'Both', '\\Seen']);
+      expect(flagsOf('R&D', 3)).toBeUndefined();
+      expect(flagsOf('R&D', 4)).toBeUndefined();
+      expect(merged.mailboxes['Sent']?.mails.length).toBe((sent.mailboxes['Sent']?.mails.length ?? 0) + 3);
       await expectNothingToDo(ends, pairing, user, ['sync']);
     });
 
     test.each(carriers)('from here to there (as $dovecotIs)', async (pairing) => {
       const user = await makeUser(ends, pairing);
-      await fillWithCorpus(holder(), user.ours);
+      const { files } = await fillWithCorpus(holder(), user.ours);
       const kept = await asDovecotKeeps(ends, user.ours);
       await runWell(ends, pairing, user, backupOf(user, user.ours));
+      expect(kept.size).toBe(files.length);
       expect(differing(kept, await rawMails(maildirOf(ends, user.theirs)))).toEqual([]);
       const [sent, arrived] = [await judge(ends, user.ours), await judge(ends, user.theirs)];
       expect(Object.keys(arrived.mailboxes)).toEqual(Object.keys(sent.mailboxes));

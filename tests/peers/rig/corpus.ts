@@ -53,7 +53,10 @@ const readSamples = async (): Promise<Sample[]> => {
 const folderOf = async (dovecot: Dovecot, user: string, name: string): Promise<string> => {
   const outcome = await dovecot.doveadm(['mailbox', 'path', '-u', user, name]);
   if (outcome.code !== 0) throw new Error(`no path of ${name}: ${outcome.stderr}`);
-  return outcome.stdout.toString('utf8').trimEnd();
+  const path = outcome.stdout.toString('utf8').trimEnd();
+  // A Dovecot in a chroot sees other paths than this process.
+  const home = `/home/${user}/`;
+  return join(dovecot.home(user), path.slice(path.indexOf(home) + home.length));
 };
 
 /** Puts a file where a delivery agent would: every third one as seen by a client already. */

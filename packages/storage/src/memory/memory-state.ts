@@ -38,6 +38,8 @@ export interface MemoryStoreOptions {
   readonly inboxDeletable?: boolean;
   /** Whether mails keep the GUIDs that a sync gives them; default true. Otherwise they get GUIDs of the store's own. */
   readonly keepsMailGuids?: boolean;
+  /** Whether mails keep GUIDs in their 128-bit form alone; default false. */
+  readonly onlyGuid128?: boolean;
   /** The time in Unix seconds. */
   readonly now?: () => number;
 }
@@ -47,6 +49,7 @@ export class MemoryState {
   readonly keepsDirectories: boolean;
   readonly inboxDeletable: boolean;
   readonly keepsMailGuids: boolean;
+  readonly onlyGuid128: boolean;
   readonly now: () => number;
   boxes = new Map<MailboxGuid, Box>();
   /** By `pathKey`. Empty unless directories are kept. */
@@ -58,6 +61,7 @@ export class MemoryState {
     this.keepsDirectories = options.directories ?? false;
     this.inboxDeletable = options.inboxDeletable ?? false;
     this.keepsMailGuids = options.keepsMailGuids ?? true;
+    this.onlyGuid128 = options.onlyGuid128 ?? false;
     this.now = options.now ?? (() => Math.floor(Date.now() / 1000));
   }
 

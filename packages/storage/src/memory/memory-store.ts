@@ -28,7 +28,7 @@ class InMemoryStore implements MemoryStore {
     this.#state = state;
     this.capabilities = {
       keepsMailGuids: state.keepsMailGuids,
-      onlyGuid128: false,
+      onlyGuid128: state.onlyGuid128,
       keepsUids: true,
       keepsModseqs: true,
       remembersExpunges: true,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 import type { Body, MailboxGuid, MailGuid, Uid } from '@dsync/protocol';
-import { mailGuid, uid as checkedUid } from '@dsync/protocol';
+import { guid128, mailGuid, uid as checkedUid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { applySync, type SyncChanges, type SyncedMail } from '../journal/apply-sync.ts';
@@ -214,6 +214,7 @@ export class MemoryTransaction implements MailboxTransaction {
 
   /** With the GUID that it gets here. */
   #named<T extends Placed>(mail: T, present?: MailGuid): T {
+    if (this.#state.onlyGuid128) return { ...mail, guid: mailGuid(guid128(mail.guid)) };
     if (this.#state.keepsMailGuids) return mail;
     return { ...mail, guid: present ?? mailGuid(randomBytes(16).toString('hex')) };
   }

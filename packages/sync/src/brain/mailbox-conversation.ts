@@ -283,10 +283,11 @@ class Exchange implements AsyncDisposable {
       return unchanged(local);
     }
     this.#equalAfter = merge.equalAfter;
-    const plan = identified.restore(merge.local);
-    if (rules.dryRun) this.#plans = { local: plan.operations, remote: merge.remote.operations };
+    const plan = identified.restore(merge.local, 'local');
+    const theirPlan = identified.restore(merge.remote, 'remote');
+    if (rules.dryRun) this.#plans = { local: plan.operations, remote: theirPlan.operations };
     for (const operation of plan.operations) observer.mailOperation?.('local', view.path, operation);
-    for (const operation of merge.remote.operations) observer.mailOperation?.('remote', view.path, operation);
+    for (const operation of theirPlan.operations) observer.mailOperation?.('remote', view.path, operation);
     return plan;
   }
 

@@ -48,11 +48,11 @@ export interface IdentifyContext {
 export interface Identified {
   readonly local: MailSide;
   readonly remote: MailSide;
-  /** The local plan in terms of the own mails' GUIDs. */
-  restore(plan: MailPlan): MailPlan;
+  /** The plans in terms of the GUIDs that each side has, or will have. */
+  restore(plan: MailPlan, side: 'local' | 'remote'): MailPlan;
 }
 
-/** @param announced the peer's mails, in the order of `remote.mails` */
+/** @param announced where headers count: the peer's mails, in the order of `remote.mails` */
 export function identify(
   local: MailSide,
   remote: MailSide,
@@ -64,7 +64,9 @@ export function identify(
   const ofLocal = (mail: MailRecord): MailRecord => ({ ...mail, guid: names.ofLocal(mail) });
   const { lookup } = local;
   const own = new Map(local.mails.map((mail) => [mail.uid, mail]));
-  const theirs = new Map(announced.map((mail) => [mail.uid, mail]));
+  const told: readonly { readonly uid: Uid; readonly guid: string }[] =
+    context.identity === 'header' ? announced : remote.mails;
+  const theirs = new Map(told.map((mail) => [mail.uid, mail]));
   return {
     local: {
       ...local,
@@ -84,22 +86,20 @@ export function identify(
       mails: remote.mails.map((mail, i) => ({ ...mail, guid: names.ofRemote(mail, announced[i]) })),
       expunges: remote.expunges.map(names.ofRecord),
     },
-    restore: (plan) => ({
-      ...plan,
-      operations: plan.operations.map((operation) =>
-        restored(operation, {
-          own: (uid) => (own.get(uid) ?? lookup?.(uid))?.guid,
-          theirs: (uid) => theirs.get(uid)?.guid ?? '',
-          newGuid: context.newGuid,
-        }),
-      ),
-    }),
+    restore(plan, side) {
+      const ofOwn = (uid: Uid): string => (own.get(uid) ?? lookup?.(uid))?.guid ?? '';
+      const ofTheirs = (uid: Uid): string => theirs.get(uid)?.guid ?? '';
+      const [here, there] = side === 'local' ? [ofOwn, ofTheirs] : [ofTheirs, ofOwn];
+      const guids = { here, there, newGuid: context.newGuid };
+      return { ...plan, operations: plan.operations.map((operation) => restored(operation, guids)) };
+    },
   };
 }
 
+/** By UID; empty: unknown. `here` is the side of the plan. */
 interface RealGuids {
-  readonly own: (uid: Uid) => MailGuid | undefined;
-  readonly theirs: (uid: Uid) => string;
+  readonly here: (uid: Uid) => string;
+  readonly there: (uid: Uid) => string;
   readonly newGuid: () => MailGuid;
 }
 
@@ -108,13 +108,15 @@ function restored(operation: MailOperation, guids: RealGuids): MailOperation {
     case 'flag':
       return operation;
     case 'save':
-      return { ...operation, guid: mailGuid(guids.theirs(operation.remoteUid) || guids.newGuid()) };
+      return { ...operation, guid: mailGuid(guids.there(operation.remoteUid) || guids.newGuid()) };
     case 'copy':
     case 'keep':
     case 'renumber':
-      return { ...operation, guid: guids.own(operation.from) ?? operation.guid };
+      return { ...operation, guid: mailGuid(guids.here(operation.from) || operation.guid) };
     case 'expunge':
-      return { ...operation, guid: guids.own(operation.uid) ?? operation.guid };
+      return operation.guid === null
+        ? operation
+        : { ...operation, guid: mailGuid(guids.here(operation.uid) || operation.guid) };
     default:
       return operation satisfies never;
   }

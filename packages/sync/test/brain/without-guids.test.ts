@@ -111,6 +111,17 @@ describe.each([
     await quiet(a, b, { mode: 'backup', reverse });
   });
 
+  test('a dry run tells both plans and changes nothing', async () => {
+    const a = await storeOf(mine, mail('both'), mail('only a'));
+    const b = await storeOf(theirs, mail('both'));
+    const before = [await contents(a), await contents(b)];
+    const { master } = await syncStores(a, b, { dryRun: true });
+    expect(master.mailboxes[0]?.plan?.remote).toEqual([
+      expect.objectContaining({ op: 'save', uid: 2, guid: (await guidsOf(a))[1]?.[1] }),
+    ]);
+    expect([await contents(a), await contents(b)]).toEqual(before);
+  });
+
   test('mails without any of the headers are never taken for one another', async () => {
     const a = await storeOf(mine, mail('1'), headerless('a2'));
     const b = await storeOf(theirs, mail('1'), mail('b2'), headerless('b3'));
@@ -133,4 +144,33 @@ test('a mail gets the GUID that its own store has for it, if that can be told', 
   const b = await storeOf(false, mail('1'), mail('2'));
   await syncStores(a, b);
   expect(await guidsOf(a)).toEqual(await guidsOf(b));
+});
+
+test.each([
+  ['starts', true],
+  ['serves', false],
+])('a store that keeps GUIDs in their 128-bit form alone %s', async (_title, starts) => {
+  const long = createMemoryStore();
+  const short = createMemoryStore({ onlyGuid128: true });
+  const mails = [1, 2, 3].map((n) => ({ uid: uid(n), guid: mailGuid(`a-long-guid-of-mail-${n}`), body: mail(`${n}`) }));
+  await long.user.place(INBOX, { guid: GUID, uidValidity: 1001, mails });
+  const [a, b] = starts ? [short, long] : [long, short];
+  const first = await syncStores(a, b);
+  expect(await contents(short)).toEqual(['1 1 0', '2 2 0', '3 3 0']);
+  await quiet(a, b);
+  await short.user.expunge(INBOX, 1);
+  await long.user.expunge(INBOX, 2);
+  await short.user.append(INBOX, { guid: mailGuid('0123456789abcdef0123456789abcdef'), body: mail('4') });
+  await syncStores(a, b);
+  expect([await contents(long), await contents(short)]).toEqual([
+    ['3 3 0', '4 4 0'],
+    ['3 3 0', '4 4 0'],
+  ]);
+  await long.user.changeFlags(INBOX, 3, 'add', FLAG.seen, []);
+  await syncStores(a, b, { algorithm: 'state', state: first.master.state });
+  await quiet(a, b);
+  expect((await guidsOf(long))[0]?.[1]).toBe('a-long-guid-of-mail-3');
+  await short.user.append(INBOX, { guid: mailGuid('f'.repeat(32)), body: mail('5') });
+  await syncStores(a, b, { mode: 'backup', reverse: starts });
+  expect(await contents(short)).toEqual([`3 3 ${FLAG.seen}`, '4 4 0']);
 });

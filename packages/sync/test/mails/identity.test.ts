@@ -112,23 +112,41 @@ describe('mails that are recognised by their headers', () => {
     });
     const expunge = { op: 'expunge', uid: uid(1), guid: mailGuid(USUAL), rule: 'expunged-there' } as const;
     const identified = identify(local, remote, announced, context);
-    const plan = identified.restore({ ...unchangedPlan(local), operations: [expunge, save(1), save(2)] });
+    const plan = identified.restore({ ...unchangedPlan(local), operations: [expunge, save(1), save(2)] }, 'local');
     expect(plan.operations.map((operation) => ('guid' in operation ? operation.guid : null))).toEqual([
       ...['mine-1', 'theirs-1', 'fresh'],
+    ]);
+    const other = identified.restore({ ...unchangedPlan(remote), operations: [expunge, save(2)] }, 'remote');
+    expect(other.operations.map((operation) => ('guid' in operation ? operation.guid : null))).toEqual([
+      ...['theirs-1', 'mine-2'],
     ]);
   });
 });
 
 test('where one side knows only the 128-bit form, both sides have it', () => {
-  const announced = [{ uid: uid(1), guid: '', headerHash: undefined }];
   const text = '1700000002.M2P1.host.example.test';
   const short = 'e6803d7d99113a62d0278e9f9cc06adb';
-  const identified = identify(side(record(1, text)), side(record(1, short)), announced, {
+  const identified = identify(side(record(1, text)), side(record(1, short)), [], {
     ...context,
     identity: 'guid128',
   });
   expect([guids(identified.local), guids(identified.remote)]).toEqual([[short], [short]]);
   const renumber = { op: 'renumber', from: uid(1), to: uid(9), guid: mailGuid(short), rule: 'uid-conflict' } as const;
-  const plan = identified.restore({ ...unchangedPlan(local), operations: [renumber] });
-  expect(plan.operations).toEqual([{ ...renumber, guid: text }]);
+  const operations = [renumber];
+  expect(identified.restore({ ...unchangedPlan(local), operations }, 'local').operations).toEqual([
+    { ...renumber, guid: text },
+  ]);
+  const lacking = identify(side(), side(record(1, text)), [], { ...context, identity: 'guid128' });
+  const save: MailOperation = {
+    op: 'save',
+    uid: uid(1),
+    guid: mailGuid(short),
+    flags: 0,
+    keywords: [],
+    modseq: 1n,
+    remoteUid: uid(1),
+    rule: 'new-mail',
+  };
+  const plan = lacking.restore({ ...unchangedPlan(local), operations: [save] }, 'local');
+  expect(plan.operations).toEqual([{ ...save, guid: text }]);
 });
