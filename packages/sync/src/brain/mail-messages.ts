@@ -84,10 +84,13 @@ export class ChangeCollector {
   #lastUid = 0;
   readonly #needs: FactsNeeded;
   readonly #byHeader: boolean;
+  readonly #hasState: boolean;
 
-  constructor(needs: FactsNeeded, byHeader: boolean) {
+  /** @param hasState whether the list has only what has changed since a state that both ends know */
+  constructor(needs: FactsNeeded, byHeader: boolean, hasState: boolean) {
     this.#needs = needs;
     this.#byHeader = byHeader;
+    this.#hasState = hasState;
   }
 
   /** @throws {ProtocolError} `BadValue` for UIDs that do not ascend, a missing GUID, contradicting flags */
@@ -100,6 +103,8 @@ export class ChangeCollector {
       this.expunges.push({ uid, guid: message.guid || null, modseq: message.modseq ?? 0n });
       return;
     }
+    if (message.type === 'f' && !this.#hasState)
+      throw new ProtocolError('BadValue', `the peer tells a change of UID ${uid} since a state that nobody named`);
     const guid = this.#guidOf(message);
     const { received, virtualSize } = message;
     if (this.#needs.date && received === undefined)

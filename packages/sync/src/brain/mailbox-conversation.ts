@@ -174,7 +174,11 @@ class Exchange implements AsyncDisposable {
       for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
         attributes.push(await receiveAttribute(expectKind(m, 'attribute', 'attributes of a mailbox')));
       }
-      const theirs = new ChangeCollector(factsNeeded(this.#session.rules.filter), this.#recognition.byHeader);
+      const theirs = new ChangeCollector(
+        factsNeeded(this.#session.rules.filter),
+        this.#recognition.byHeader,
+        this.#talk.common !== null,
+      );
       for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
         theirs.add(expectKind(m, 'mailChange', 'changes of a mailbox'));
       }

@@ -1,0 +1,344 @@
+/** Everything that a Dovecot may legally say, whatever its version, said to a server of ours. */
+import { mailboxGuid, openChannel, uid } from '@dsync/protocol';
+import { createMemoryStore, type Attribute, type MailContent, type MemoryStore } from '@dsync/storage';
+import { runSlave, slaveHandshake, type SlaveReport } from '@dsync/sync';
+import { describe, expect, test } from '@jest/globals';
+
+import { guidOf } from '../support/mails.ts';
+import { readSide } from '../support/read-side.ts';
+import {
+  DOVECOT_2_3_19,
+  FIELDS_2_3_19,
+  record,
+  ScriptedPeer,
+  stream,
+  type Values,
+  type Version,
+} from './scripted-peer.ts';
+
+const GUID = 'a1'.padStart(32, '0');
+const END = '.\n';
+const HOST = 'us.example.com';
+const NUMBERS = {
+  ...{ mailbox_guid: GUID, uid_validity: 1001, uid_next: 3, messages_count: 2, first_recent_uid: 1 },
+  ...{ highest_modseq: 3, highest_pvt_modseq: 0, have_guids: '', have_save_guids: '' },
+};
+const STATE = {
+  ...{ mailbox_guid: GUID, last_uidvalidity: 1001, last_common_uid: 2, last_common_modseq: 1 },
+  last_common_pvt_modseq: 0,
+};
+
+/** What a master says that has one INBOX; a test says what is special. */
+interface Script {
+  readonly version?: Version;
+  readonly handshake?: Values;
+  readonly nodes?: readonly Values[];
+  readonly deletions?: Values;
+  readonly numbers?: Values;
+  readonly attributes?: readonly string[];
+  readonly changes?: readonly Values[];
+  readonly mails?: readonly string[];
+  readonly state?: Values;
+}
+
+/** A store with an INBOX of two mails, m1 and m2 with a keyword. */
+async function inbox(): Promise<MemoryStore> {
+  const store = createMemoryStore({ now: () => 1_800_000_000 });
+  await store.user.place(['INBOX'], {
+    guid: mailboxGuid(GUID),
+    uidValidity: 1001,
+    mails: ['m1', 'm2'].map((label, index) => ({
+      ...{ uid: uid(index + 1), guid: guidOf(label), body: Buffer.from(`${label}\n`), received: 1 },
+      keywords: label === 'm2' ? ['old'] : [],
+    })),
+  });
+  return store;
+}
+
+const m = (number: number, values: Values = {}): Values => ({
+  ...{ type: 's', uid: number, guid: guidOf(`m${number}`), modseq: 3, final_flags: 0 },
+  ...values,
+});
+const BOTH = [m(1), m(2, { keyword_changes: '=old' })];
+
+async function serve(store: MemoryStore, script: Script): Promise<{ report: SlaveReport; heard: string[] }> {
+  const version = script.version ?? DOVECOT_2_3_19;
+  const say = (item: string, values: Values = {}): string => record(version, item, values);
+  const inboxNode = { name: 'INBOX', existence: 'y', mailbox_guid: GUID, uid_validity: 1001, uid_next: 3 };
+  const noMails = script.handshake?.['no_mail_sync'] !== undefined;
+  const mailbox = [
+    say('B', { ...NUMBERS, ...script.numbers }),
+    ...(version.minor < 1 ? [] : [...(script.attributes ?? []), END]),
+    ...(script.changes ?? BOTH).map((values) => say('C', values)),
+    END,
+    END, // requests
+    ...(script.mails ?? []),
+    END,
+    say('S', { ...STATE, ...script.state }),
+  ];
+  const peer = new ScriptedPeer(version, [
+    say('H', {
+      hostname: 'dovecot',
+      send_mail_requests: '',
+      hashed_headers: 'Date\tMessage-ID\t',
+      ...script.handshake,
+    }),
+    ...[inboxNode, ...(script.nodes ?? [])].map((values) => say('N', values)),
+    END,
+    say('D', { hierarchy_sep: '/', ...script.deletions }),
+    ...(noMails ? [] : mailbox),
+    END,
+  ]);
+  await using channel = await openChannel(peer, {
+    role: 'slave',
+    handshake: slaveHandshake(HOST),
+    stallTimeoutMs: 2_000,
+  });
+  const report = await runSlave(store, channel, {}, HOST);
+  await channel.close();
+  return { report, heard: peer.heard() };
+}
+
+async function attributesOf(store: MemoryStore): Promise<readonly Attribute[]> {
+  await using mailbox = await store.openMailbox(mailboxGuid(GUID));
+  return (await mailbox?.attributes()) ?? [];
+}
+
+async function contentOf(store: MemoryStore, number: number, label: string): Promise<MailContent | null> {
+  await using mailbox = await store.openMailbox(mailboxGuid(GUID));
+  return (await mailbox?.read(uid(number), guidOf(label))) ?? null;
+}
+
+const say = (item: string, values: Values): string => record(DOVECOT_2_3_19, item, values);
+const NEW_MAIL = m(3);
+const THREE = { numbers: { uid_next: 4, messages_count: 3 }, state: { last_common_uid: 3 } } as const;
+
+describe('metadata', () => {
+  test.each<[string, string, Partial<Attribute>]>([
+    ['a value', say('A', { type: 'p', key: 'comment', value: 'tab\there', modseq: 3 }), { value: 'tab\there' }],
+    ['shared', say('A', { type: 's', key: 'comment', value: 'x', modseq: 3 }), { scope: 'shared' }],
+    ['an empty value', say('A', { type: 'p', key: 'comment', value: '', modseq: 3 }), { value: '' }],
+    [
+      'a script as a stream, with its time',
+      say('A', { type: 'p', key: 'vendor/vendor.dovecot/pvt/sieve/files/a', stream: '', last_change: 1_700_000_000 }) +
+        stream('.keep;\n..\nend'),
+      { key: 'vendor/vendor.dovecot/pvt/sieve/files/a', value: '.keep;\n..\nend', changedAt: 1_700_000_000 },
+    ],
+  ])('%s is stored', async (_name, said, stored) => {
+    const store = await inbox();
+    await serve(store, { attributes: [said] });
+    expect(await attributesOf(store)).toEqual([
+      expect.objectContaining({ scope: 'private', key: 'comment', ...stored }),
+    ]);
+  });
+
+  test('a deletion with a higher modseq deletes, one of what is not there does nothing', async () => {
+    const store = await inbox();
+    await store.user.setAttribute(['INBOX'], '/private/comment', 'old');
+    const deleted = (key: string): string => say('A', { type: 'p', key, deleted: '', modseq: 9 });
+    await serve(store, { attributes: [deleted('comment'), deleted('other')] });
+    expect((await attributesOf(store)).filter(({ value }) => value !== null)).toEqual([]);
+  });
+});
+
+describe('mails', () => {
+  test('come with their dates, POP3 UIDL and order', async () => {
+    const store = await inbox();
+    const mail = {
+      guid: guidOf('m3'),
+      pop3_uidl: 'u3',
+      pop3_order: 7,
+      received_date: 111,
+      saved_date: 222,
+      stream: '',
+    };
+    await serve(store, { ...THREE, changes: [...BOTH, NEW_MAIL], mails: [say('M', mail) + stream('.a\n\0\n')] });
+    const content = await contentOf(store, 3, 'm3');
+    expect(content).toMatchObject({ received: 111, saved: 222, pop3Uidl: 'u3', pop3Order: 7 });
+    expect(Buffer.from(content?.body instanceof Uint8Array ? content.body : []).toString()).toBe('.a\n\0\n');
+  });
+
+  test('an empty UIDL is none', async () => {
+    const store = await inbox();
+    const mail = say('M', { guid: guidOf('m3'), pop3_uidl: '', received_date: 111, stream: '' }) + stream('x');
+    await serve(store, { ...THREE, changes: [...BOTH, NEW_MAIL], mails: [mail] });
+    expect(await contentOf(store, 3, 'm3')).not.toHaveProperty('pop3Uidl');
+  });
+
+  test('one that has vanished meanwhile is left out', async () => {
+    const store = await inbox();
+    const { report } = await serve(store, {
+      ...THREE,
+      changes: [...BOTH, NEW_MAIL],
+      mails: [say('M', { guid: guidOf('m3') })],
+    });
+    expect((await readSide(store)).mailboxes['INBOX']?.messages.map(({ uid: number }) => number)).toEqual([1, 2]);
+    expect(report.unexpected).toEqual([]);
+  });
+});
+
+describe('changes', () => {
+  const flagsAfter = async (changes: readonly Values[], more: Omit<Script, 'changes'> = {}): Promise<string[]> => {
+    const store = await inbox();
+    await serve(store, { ...more, changes });
+    const { messages = [] } = (await readSide(store)).mailboxes['INBOX'] ?? {};
+    return messages.map(({ uid: number, flags, keywords }) => `${number} ${[...flags, ...keywords].join(' ')}`.trim());
+  };
+
+  test.each<[string, Values, string]>([
+    ['\\Recent is no flag of the mail', { final_flags: '28', add_flags: '28' }, '1 \\Seen'],
+    ['flags in hexadecimal', { final_flags: '1b' }, '1 \\Answered \\Draft \\Flagged \\Seen'],
+    ['keywords that were added or are there', { keyword_changes: '+added\t=there\t&both' }, '1 added both there'],
+    ['keywords after all others were cleared', { keywords_reset: '', keyword_changes: '+new' }, '1 new'],
+    ['a modseq of private flags', { pvt_modseq: 9, final_flags: 8 }, '1 \\Seen'],
+    ['a size that was not computed', { virtual_size: 'ffffffffffffffff', final_flags: 8 }, '1 \\Seen'],
+    ['a hash of the headers that nobody asked for', { hdr_hash: '0'.repeat(32), final_flags: 8 }, '1 \\Seen'],
+  ])('%s', async (_name, values, after) => {
+    expect(await flagsAfter([m(1, { modseq: 9, ...values }), BOTH[1] ?? {}])).toEqual([after, '2 old']);
+  });
+
+  test.each([[{}], [{ guid: guidOf('m1') }]])('an expunge with %j below what both have is believed', async (guid) => {
+    expect(await flagsAfter([{ type: 'e', uid: 1, ...guid }, m(2, { keyword_changes: '=old' })])).toEqual(['2 old']);
+  });
+
+  test('the hints of a cache and private modseqs are no reason for anything', async () => {
+    const numbers = { highest_pvt_modseq: 7, cache_fields: 'flags\tt\ndate.save\tt\t1795453815\nhdr.x\tyF\t1' };
+    expect(await flagsAfter(BOTH, { numbers, state: { last_common_pvt_modseq: 7 } })).toEqual(['1', '2 old']);
+  });
+});
+
+describe('names', () => {
+  const namesAfter = async (...nodes: readonly Values[]): Promise<unknown> => {
+    const store = await inbox();
+    await serve(store, { nodes, handshake: { no_mail_sync: '' } });
+    const { mailboxes, subscriptions } = await readSide(store);
+    return { mailboxes: Object.keys(mailboxes), subscriptions };
+  };
+  const box = { existence: 'y', mailbox_guid: 'c1'.padStart(32, '0'), uid_validity: 7 };
+
+  test.each<[string, Values, unknown]>([
+    ['a nested mailbox', { ...box, name: 'a\tb' }, { mailboxes: ['INBOX', 'a/b'], subscriptions: [] }],
+    [
+      'a tab in a part, which the store cannot have',
+      { ...box, name: 'a\u0001tb' },
+      { mailboxes: ['INBOX', 'a_b'], subscriptions: [] },
+    ],
+    ['UTF-8', { ...box, name: 'Résumés 台北' }, { mailboxes: ['INBOX', 'Résumés 台北'], subscriptions: [] }],
+    [
+      'a subscription to what is not there',
+      { name: 'gone', existence: 'n', subscribed: '' },
+      { mailboxes: ['INBOX'], subscriptions: ['gone'] },
+    ],
+    ['a name that is deleted', { ...box, name: 'dead', existence: 'd' }, { mailboxes: ['INBOX'], subscriptions: [] }],
+    [
+      'an existence that nobody knows',
+      { ...box, name: 'x', existence: '?' },
+      { mailboxes: ['INBOX'], subscriptions: [] },
+    ],
+  ])('%s', async (_name, node, after) => {
+    expect(await namesAfter(node)).toEqual(after);
+  });
+});
+
+describe('the handshake', () => {
+  test.each<[string, Values]>([
+    ['no algorithm is a full run', {}],
+    [
+      'options that are for Dovecot alone',
+      { purge_remote: '', no_notify: '', debug: '', empty_hdr_workaround: '', import_commit_msgs_interval: 100 },
+    ],
+    ['all visible namespaces', { sync_visible_namespaces: '' }],
+    ['the namespace without prefix', { sync_ns_prefix: '' }],
+    ['a mailbox of all mails', { virtual_all_box: 'All' }],
+    ['one mailbox by name', { sync_box: 'INBOX' }],
+    ['one mailbox by GUID', { sync_box_guid: GUID }],
+    ['others left out', { exclude_mailboxes: 'Trash\tspam*' }],
+    ['another alternative character', { alt_char: '-' }],
+    ['a list of headers', { hashed_headers: 'Date\tMessage-ID\tSubject' }],
+    ['only the tree', { no_mail_sync: '' }],
+  ])('%s', async (_name, handshake) => {
+    const store = await inbox();
+    const { report, heard } = await serve(store, { handshake });
+    expect(report.unexpected).toEqual([]);
+    expect(heard.slice(-2)).toEqual(['F', 'X']);
+  });
+});
+
+describe('another version', () => {
+  const without = (lacking: Readonly<Record<string, readonly string[]>>): Version['fields'] =>
+    Object.fromEntries(
+      Object.entries(FIELDS_2_3_19).map(([item, names]) => [
+        item,
+        names.filter((name) => !lacking[item]?.includes(name)),
+      ]),
+    );
+  const OLD = without({
+    H: [
+      'exclude_mailboxes',
+      'no_mail_sync',
+      'no_backup_overwrite',
+      'purge_remote',
+      'no_notify',
+      'sync_since_timestamp',
+      'sync_max_size',
+      'sync_flags',
+      'sync_until_timestamp',
+      'virtual_all_box',
+      'empty_hdr_workaround',
+      'import_commit_msgs_interval',
+      'hashed_headers',
+      'alt_char',
+    ],
+    S: ['last_messages_count'],
+    D: ['escape_char', 'unsubscribes'],
+    B: ['mailbox_ignore', 'have_save_guids', 'have_only_guid128'],
+    C: ['received_timestamp', 'virtual_size'],
+    M: ['saved_date'],
+    F: ['require_full_resync'],
+  });
+  const oldFields = (minor: number): Version['fields'] =>
+    Object.fromEntries(
+      Object.entries(OLD).filter(([item]) => !(item === 'A' && minor < 1) && !(item === 'F' && minor < 3)),
+    );
+
+  test.each([0, 1, 2, 3, 4, 6, 99])('minor %i with the fields of 2.2.0', async (minor) => {
+    const version: Version = { minor, fields: oldFields(minor) };
+    const { have_save_guids: _absent, ...numbers } = NUMBERS;
+    const store = await inbox();
+    const old = (item: string, values: Values): string => record(version, item, values);
+    const peer = new ScriptedPeer(version, [
+      old('H', { hostname: 'old', sync_type: 'f', send_mail_requests: '' }),
+      old('N', { name: 'INBOX', existence: 'y', mailbox_guid: GUID, uid_validity: 1001, uid_next: 4 }),
+      END + old('D', { hierarchy_sep: '/' }),
+      old('B', { ...numbers, uid_next: 4, messages_count: 3 }),
+      ...(minor < 1 ? [] : [END]),
+      ...[...BOTH, NEW_MAIL].map((values) => old('C', values)),
+      END + END,
+      old('M', { guid: minor < 2 ? guidOf('m3') : '', ...(minor < 2 ? {} : { uid: 3 }), received_date: 5, stream: '' }),
+      stream('Subject: m3\n\nx'),
+      END + old('S', { ...STATE, last_common_uid: 3 }) + END,
+    ]);
+    await using channel = await openChannel(peer, {
+      role: 'slave',
+      handshake: slaveHandshake(HOST),
+      stallTimeoutMs: 2_000,
+    });
+    await runSlave(store, channel, {}, HOST);
+    await channel.close();
+    expect((await readSide(store)).mailboxes['INBOX']?.messages.map(({ uid: number }) => number)).toEqual([1, 2, 3]);
+    // Attributes are told from 3.1 on.
+    expect(peer.heard().join('').includes('B')).toBe(true);
+    expect(peer.heard().slice(-2)).toEqual(['F', 'X']);
+  });
+
+  test('more fields, in another order, and items and header lines that nobody knows', async () => {
+    const fields = Object.fromEntries(
+      Object.entries(FIELDS_2_3_19).map(([item, names]) => [item, ['of_the_future', ...names.toReversed()]]),
+    );
+    const store = await inbox();
+    const { report } = await serve(store, {
+      version: { minor: 6, fields, extra: ['Zfuture\tfield', '@other', '', '9', 'VERSION\tdsync\t3\t7'] },
+    });
+    expect(report.unexpected).toEqual([]);
+  });
+});
