@@ -78,6 +78,7 @@ async function killedAndRunAgain(
   let met = 0;
   for (const each of killing) if (each !== null && (await user.runAndKill(each, whole))) met++;
   const { ended } = await user.run();
+  await user.stopServer();
   const left = [...strays(user.near), ...strays(user.far)];
   const [near, far] = [await look(user.near), await look(user.far)];
   let cause: string | null = null;

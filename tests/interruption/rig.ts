@@ -104,6 +104,12 @@ class User implements AsyncDisposable {
     return status !== 0;
   }
 
+  /** When this is over, so are all sessions. */
+  async stopServer(): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]();
+    this.#server = null;
+  }
+
   async #running(): Promise<Server> {
     return (this.#server ??= await startServer(this.#rig.folder));
   }
@@ -116,7 +122,7 @@ class User implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server?.[Symbol.asyncDispose]();
+    await this.stopServer();
     for (const side of SIDES) await fs.promises.rm(join(this.#rig.folder, side, this.#name), { recursive: true });
   }
 }

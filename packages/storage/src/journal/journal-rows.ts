@@ -3,6 +3,7 @@
  * is checked when it is read, so that a damaged row is an error and never a wrong answer of another type.
  */
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 import { ALL_FLAGS, isMailboxGuid, isMailGuid, isUid, MAX_UID } from '@dsync/protocol';
@@ -14,7 +15,7 @@ export const ROW = { format: 1, head: 2, mail: 3, expunge: 4, attribute: 5, name
 export type RowKind = (typeof ROW)[keyof typeof ROW];
 
 /** What the format row says. A journal that says otherwise is not read. */
-export const FORMAT = 'dsync journal 1';
+const FORMAT = 'dsync journal 2';
 
 export interface Row {
   readonly key: Buffer;
@@ -26,6 +27,26 @@ const GUID_END = 17;
 
 export function formatRow(): Row {
   return { key: Buffer.from([ROW.format]), value: Buffer.from(FORMAT) };
+}
+
+/** Bytes of the sum behind each value. */
+const SUM = 4;
+
+/** The value as it lies in the file: with a sum over the row, since lmdb keeps none. */
+export function sealed({ key, value }: Row): Buffer {
+  const bytes = Buffer.allocUnsafe(value.length + SUM);
+  value.copy(bytes);
+  bytes.writeUInt32LE(crc32(value, crc32(key)), value.length);
+  return bytes;
+}
+
+/** The row of what lies in the file. @throws {RowError} if it is not what was written */
+export function unsealed(key: Buffer, bytes: Buffer): Row {
+  const length = bytes.length - SUM;
+  if (length < 0) throw new RowError();
+  const value = bytes.subarray(0, length);
+  if (crc32(value, crc32(key)) !== bytes.readUInt32LE(length)) throw new RowError();
+  return { key, value };
 }
 
 /** Key of a row about a mailbox, with a UID about one of its mails. */

@@ -26,6 +26,8 @@ import {
 import { lmdbDefect } from './lmdb-header.ts';
 import { isBlankName } from './memory-journal.ts';
 import { RowError } from './row-bytes.ts';
+import { setAside } from './set-aside.ts';
+import { canBeRead, markInUse, type UseMark } from './use-mark.ts';
 
 export interface JournalOptions {
   /** `on`: what `write` has written is on the disk when it resolves. `off`: for throw-away copies. */
@@ -51,10 +53,13 @@ interface Waiting extends Work {
  * full comparison; `Permission`, `DiskFull`, …
  */
 export async function openLmdbJournal(file: string, options: JournalOptions): Promise<Journal> {
+  let mark: UseMark | null = null;
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     const defect = await lmdbDefect(file);
     if (defect !== null) throw corrupt(file, defect);
+    mark = markInUse(file);
+    if (mark.left && !(await canBeRead(file))) throw corrupt(file, 'reading it ends the process');
     // Loading lmdb takes some 20 ms, which a run that needs no journal should not pay.
     const { open } = await import('lmdb');
     const db = open<Buffer, Buffer>(file, {
@@ -67,7 +72,7 @@ export async function openLmdbJournal(file: string, options: JournalOptions): Pr
       overlappingSync: false,
       noSync: options.fsync === 'off',
     });
-    const journal = new LmdbJournal(file, db);
+    const journal = new LmdbJournal(file, db, mark);
     try {
       journal.checkFormat();
     } catch (error) {
@@ -76,6 +81,7 @@ export async function openLmdbJournal(file: string, options: JournalOptions): Pr
     }
     return journal;
   } catch (error) {
+    mark?.release();
     throw failure(error, file);
   }
 }
@@ -83,14 +89,18 @@ export async function openLmdbJournal(file: string, options: JournalOptions): Pr
 class LmdbJournal implements Journal {
   readonly #file: string;
   readonly #db: Database;
+  readonly #mark: UseMark;
+  /** Something in it was not what had been written. */
+  #isDamaged = false;
   #queue: Waiting[] = [];
   #closed = false;
   /** Good as long as no process has made another transaction. */
   #heads: { readonly transaction: number; readonly heads: ReadonlyMap<MailboxGuid, JournalHead> } | null = null;
 
-  constructor(file: string, db: Database) {
+  constructor(file: string, db: Database, mark: UseMark) {
     this.#file = file;
     this.#db = db;
+    this.#mark = mark;
   }
 
   /** @throws {StoreError} `Corrupt` */
@@ -122,7 +132,12 @@ class LmdbJournal implements Journal {
   }
 
   mails(guid: MailboxGuid): readonly JournalMail[] {
-    return this.#all(rows.guidKey(ROW.mail, guid), rows.parseMail);
+    const head = this.head(guid);
+    const mails = this.#all(rows.guidKey(ROW.mail, guid), rows.parseMail);
+    // lmdb has no sums of its own: a damaged page can lose rows without a word.
+    if (mails.length !== (head?.messages ?? 0))
+      throw this.#failure(corrupt(this.#file, `${mails.length} mails of ${head?.messages ?? 0}`));
+    return mails;
   }
 
   mail(guid: MailboxGuid, uid: number): JournalMail | undefined {
@@ -147,13 +162,12 @@ class LmdbJournal implements Journal {
   }
 
   writeNames(names: readonly JournalName[]): Promise<void> {
-    const put = names.map((name) =>
-      isBlankName(name) ? { key: rows.nameKey(name.path), value: null } : rows.nameRow(name),
-    );
+    const put = names.map((name) => (isBlankName(name) ? null : rows.nameRow(name)));
     return this.#write((db) => {
-      for (const { key, value } of put) {
-        if (value === null) db.removeSync(key);
-        else db.putSync(key, value);
+      for (const [i, row] of put.entries()) {
+        const name = names[i];
+        if (row !== null) putRow(db, row);
+        else if (name !== undefined) db.removeSync(rows.nameKey(name.path));
       }
     });
   }
@@ -166,8 +180,7 @@ class LmdbJournal implements Journal {
     return this.#write((db) => {
       for (const kind of OF_A_MAILBOX) removeAll(db, rows.guidKey(kind, guid));
       if (deletedAt === null) return;
-      const { key, value } = rows.deletedRow(guid, deletedAt);
-      db.putSync(key, value);
+      putRow(db, rows.deletedRow(guid, deletedAt));
     });
   }
 
@@ -176,6 +189,15 @@ class LmdbJournal implements Journal {
     this.#flush();
     this.#closed = true;
     await this.#db.close();
+    this.#mark.release();
+    // Whoever found that out has been told; the next one is not to find the same.
+    if (this.#isDamaged) setAside(this.#file);
+  }
+
+  #failure(error: unknown): StoreError {
+    const told = failure(error, this.#file);
+    if (told.code === 'Corrupt') this.#isDamaged = true;
+    return told;
   }
 
   /** Writes that are asked for together share one transaction and one flush of the disk. */
@@ -201,7 +223,8 @@ class LmdbJournal implements Journal {
         }
       });
     } catch (error) {
-      for (const { reject } of queue) reject(failure(error, this.#file));
+      const told = this.#failure(error);
+      for (const { reject } of queue) reject(told);
       return;
     }
     for (const waiting of queue) {
@@ -217,7 +240,7 @@ class LmdbJournal implements Journal {
       try {
         if (!isSameGround(before, this.head(formerGuid ?? head.guid) ?? null)) return new JournalConflict(head.path);
       } catch (error) {
-        return failure(error, this.#file);
+        return this.#failure(error);
       }
     }
     return null;
@@ -234,14 +257,15 @@ class LmdbJournal implements Journal {
   #one<T>(key: Buffer, parse: (row: Row) => T): T | undefined {
     return this.#read(() => {
       const value = this.#db.get(key);
-      return value === undefined ? undefined : parse({ key, value });
+      return value === undefined ? undefined : parse(rows.unsealed(key, value));
     });
   }
 
   #all<T>(prefix: Buffer, parse: (row: Row) => T): T[] {
     return this.#read(() => {
       const found: T[] = [];
-      for (const row of this.#db.getRange({ start: prefix, end: rows.keyBehind(prefix) })) found.push(parse(row));
+      for (const { key, value } of this.#db.getRange({ start: prefix, end: rows.keyBehind(prefix) }))
+        found.push(parse(rows.unsealed(key, value)));
       return found;
     });
   }
@@ -251,7 +275,7 @@ class LmdbJournal implements Journal {
     try {
       return read();
     } catch (error) {
-      throw failure(error, this.#file);
+      throw this.#failure(error);
     }
   }
 }
@@ -272,12 +296,16 @@ function stepWork(step: JournalStep): Work['run'] {
     if (step.formerGuid !== undefined && step.formerGuid !== guid) moveAll(db, step.formerGuid, guid);
     if (step.reset === true) for (const kind of [ROW.mail, ROW.expunge]) removeAll(db, rows.guidKey(kind, guid));
     for (const key of removed) db.removeSync(key);
-    for (const { key, value } of expunged) db.putSync(key, value);
-    for (const { key, value } of put) db.putSync(key, value);
+    for (const row of expunged) putRow(db, row);
+    for (const row of put) putRow(db, row);
     if (put.length > 0 && hasAny(db, rows.guidKey(ROW.expunge, guid))) for (const key of unexpunged) db.removeSync(key);
-    for (const { key, value } of others) db.putSync(key, value);
+    for (const row of others) putRow(db, row);
     db.removeSync(rows.guidKey(ROW.deleted, guid));
   };
+}
+
+function putRow(db: Database, row: Row): void {
+  db.putSync(row.key, rows.sealed(row));
 }
 
 function moveAll(db: Database, from: MailboxGuid, to: MailboxGuid): void {
@@ -287,7 +315,8 @@ function moveAll(db: Database, from: MailboxGuid, to: MailboxGuid): void {
     removeAll(db, target);
     const found = [...db.getRange({ start: prefix, end: rows.keyBehind(prefix) })];
     for (const { key, value } of found) {
-      db.putSync(Buffer.concat([target, key.subarray(target.length)]), value);
+      const row = rows.unsealed(key, value);
+      putRow(db, { key: Buffer.concat([target, key.subarray(target.length)]), value: row.value });
       db.removeSync(key);
     }
   }
@@ -340,6 +369,10 @@ const LMDB_DAMAGE: ReadonlyMap<number, string> = new Map([
   [-30795, 'its pages contradict each other'],
   [-30794, 'another version of the file format'],
   [-30793, 'not a journal'],
+  [-30784, 'its pages are of the wrong kind'],
+  [-30782, 'a transaction went wrong'],
+  [-30781, 'an entry has an impossible size'],
+  [-30779, 'a page is not what it must be'],
 ]);
 
 const EIO = 5;

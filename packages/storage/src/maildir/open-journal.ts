@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { StoreError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openLmdbJournal } from '../journal/lmdb-journal.ts';
+import { setAside } from '../journal/set-aside.ts';
 import { adopt, attempt, ownershipOf } from './folder.ts';
 import { JOURNAL_FILE } from './layout.ts';
 import { throwAwayJournal } from './throw-away-journal.ts';
@@ -28,13 +29,7 @@ async function openFile(file: string, fsync: 'on' | 'off', warn: (message: strin
     return await openOwned(file, fsync, owner);
   } catch (cause) {
     if (!(cause instanceof StoreError && cause.code === 'Corrupt')) throw cause;
-    const aside = `${file}.damaged`;
-    try {
-      fs.renameSync(file, aside);
-      fs.rmSync(`${file}-lock`, { force: true });
-    } catch (second) {
-      throw StoreError.from(second, `cannot set the damaged journal ${file} aside`);
-    }
+    const aside = setAside(file);
     warn(`${cause.message}; it is kept as ${aside}, the next comparison is a full one`);
     return openOwned(file, fsync, owner);
   }

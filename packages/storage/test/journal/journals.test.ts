@@ -60,6 +60,7 @@ describe.each(KINDS)('a journal %s', (_, make) => {
       digest: (1n << 128n) - 1n,
       path: ['Ä', 'b c'],
       fingerprint: 'x'.repeat(5000),
+      messages: 3,
     });
     const mails = [
       mailOf(1, {
@@ -105,8 +106,8 @@ describe.each(KINDS)('a journal %s', (_, make) => {
     await using journal = await (await make())();
     const [first, second] = [mailboxGuid('00'.repeat(15) + 'ff'), mailboxGuid(`${'00'.repeat(14)}0100`)];
     await journal.write([
-      { head: { ...headOf(1), guid: first }, put: [mailOf(0xfffffffe)] },
-      { head: { ...headOf(1), guid: second }, put: [mailOf(1)] },
+      { head: { ...headOf(1, { messages: 1 }), guid: first }, put: [mailOf(0xfffffffe)] },
+      { head: { ...headOf(1, { messages: 1 }), guid: second }, put: [mailOf(1)] },
     ]);
     expect(journal.mails(first).map(({ uid: number }) => number)).toEqual([0xfffffffe]);
     expect(journal.mails(second).map(({ uid: number }) => number)).toEqual([1]);
@@ -117,10 +118,10 @@ describe.each(KINDS)('a journal %s', (_, make) => {
   test('replaces, removes and resets', async () => {
     await using journal = await (await make())();
     const numbers = (): number[] => journal.mails(box(1)).map(({ uid: number }) => number);
-    await journal.write([{ head: headOf(1), put: [mailOf(1), mailOf(2), mailOf(3)] }]);
+    await journal.write([{ head: headOf(1, { messages: 3 }), put: [mailOf(1), mailOf(2), mailOf(3)] }]);
     await journal.write([
       {
-        head: headOf(1),
+        head: headOf(1, { messages: 2 }),
         remove: [1],
         expunged: [{ uid: uid(1), guid: 'm1', modseq: 5n }],
         put: [mailOf(2, { flags: 8 })],
@@ -129,9 +130,9 @@ describe.each(KINDS)('a journal %s', (_, make) => {
     expect(numbers()).toEqual([2, 3]);
     expect(journal.mail(box(1), 2)?.flags).toBe(8);
     expect(journal.expunges(box(1), 0n)).toHaveLength(1);
-    await journal.write([{ head: headOf(1), put: [mailOf(1)] }]);
+    await journal.write([{ head: headOf(1, { messages: 3 }), put: [mailOf(1)] }]);
     expect(journal.expunges(box(1), 0n)).toEqual([]);
-    await journal.write([{ head: headOf(1), reset: true, put: [mailOf(9)] }]);
+    await journal.write([{ head: headOf(1, { messages: 1 }), reset: true, put: [mailOf(9)] }]);
     expect(numbers()).toEqual([9]);
   });
 
@@ -139,8 +140,10 @@ describe.each(KINDS)('a journal %s', (_, make) => {
     await using journal = await (await make())();
     const attribute = { scope: 'private', key: 'k', value: 'v', changedAt: 0, modseq: 1n } as const;
     const expunge = { uid: uid(1), guid: 'm1', modseq: 5n };
-    await journal.write([{ head: headOf(1), put: [mailOf(2)], expunged: [expunge], attributes: [attribute] }]);
-    await journal.write([{ head: headOf(2), formerGuid: box(1), put: [mailOf(3)] }]);
+    await journal.write([
+      { head: headOf(1, { messages: 1 }), put: [mailOf(2)], expunged: [expunge], attributes: [attribute] },
+    ]);
+    await journal.write([{ head: headOf(2, { messages: 2 }), formerGuid: box(1), put: [mailOf(3)] }]);
     expect([...journal.heads().keys()]).toEqual([box(2)]);
     expect(journal.mails(box(2)).map(({ uid: number }) => number)).toEqual([2, 3]);
     expect(journal.expunges(box(2), 0n)).toEqual([expunge]);
@@ -150,7 +153,7 @@ describe.each(KINDS)('a journal %s', (_, make) => {
 
   test('remembers deleted mailboxes until they come back', async () => {
     await using journal = await (await make())();
-    await journal.write([{ head: headOf(1), put: [mailOf(1)] }, { head: headOf(2) }]);
+    await journal.write([{ head: headOf(1, { messages: 1 }), put: [mailOf(1)] }, { head: headOf(2) }]);
     await journal.dropMailbox(box(1), 1234);
     await journal.dropMailbox(box(2), null);
     expect([...journal.heads()]).toEqual([]);

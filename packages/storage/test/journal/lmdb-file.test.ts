@@ -1,5 +1,5 @@
 /** The journal's file: damage is told and never ends the process; several processes share it. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -127,7 +127,7 @@ test('a file that lmdb wrote for somebody else, or a later version of ours, is r
   };
   await write(Buffer.from('theirs'), 'data');
   await expect(openLmdbJournal(file, { fsync: 'on' })).rejects.toMatchObject({ code: 'Corrupt' });
-  await write(Buffer.from([1]), 'dsync journal 2');
+  await write(Buffer.from([1]), 'dsync journal 3');
   await expect(openLmdbJournal(file, { fsync: 'on' })).rejects.toMatchObject({
     code: 'Corrupt',
     message: expect.stringContaining('another version'),
@@ -149,6 +149,55 @@ test('a row that cannot be read is told as damage', async () => {
   expect(() => journal.heads()).toThrow(StoreError);
   expect(() => journal.head(guid(1))).toThrow(/journal .* is damaged/);
 });
+
+test('a row with a flipped bit is told, and the next one begins anew', async () => {
+  const file = newFile();
+  const bytes = await sample();
+  // In the fingerprint of the third mailbox.
+  const at = bytes.indexOf('f'.repeat(300), bytes.indexOf(Buffer.from(guid(3), 'hex')));
+  bytes[at] = (bytes[at] ?? 0) ^ 4;
+  fs.writeFileSync(file, bytes);
+  {
+    await using journal = await openLmdbJournal(file, { fsync: 'on' });
+    expect(() => journal.heads()).toThrow(expect.objectContaining({ code: 'Corrupt' }));
+  }
+  expect(fs.existsSync(`${file}.damaged`)).toBe(true);
+  await using journal = await openLmdbJournal(file, { fsync: 'on' });
+  expect(journal.heads().size).toBe(0);
+});
+
+/** A process that has come to its end. */
+const DEAD = String(spawnSync(process.execPath, ['-e', '']).pid);
+
+test('what a process that was ended had open is read by another one first', async () => {
+  const file = newFile();
+  fs.writeFileSync(file, await sample());
+  fs.writeFileSync(`${file}-open`, DEAD);
+  await using journal = await openLmdbJournal(file, { fsync: 'on' });
+  expect(journal.heads().size).toBe(39);
+  expect(fs.readFileSync(`${file}-open`, 'utf8')).toBe(String(process.pid));
+});
+
+test('a page that ends the process which reads it ends no second one', async () => {
+  const bytes = await sample();
+  // Every row of every page that holds rows lies where nothing is.
+  for (const page of leaves(bytes)) bytes.fill(0xff, page * PAGE + 24, page * PAGE + 80);
+  const file = newFile();
+  fs.writeFileSync(file, bytes);
+  fs.writeFileSync(`${file}-open`, DEAD);
+  await expect(openLmdbJournal(file, { fsync: 'on' })).rejects.toMatchObject({ code: 'Corrupt' });
+  expect(fs.existsSync(`${file}-open`)).toBe(false);
+});
+
+const PAGE = 4096;
+
+/** Pages that hold rows, in use or not (lmdb-header.ts). */
+function leaves(bytes: Buffer): readonly number[] {
+  const pages = Array.from({ length: bytes.length / PAGE }, (_, page) => page);
+  return pages.filter((page) => page > 1 && bytes.readUInt16LE(page * PAGE + 18) === LEAF);
+}
+
+const LEAF = 2;
 
 test('two processes write at once, and the file grows under both', async () => {
   const file = newFile();

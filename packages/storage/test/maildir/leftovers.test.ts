@@ -43,9 +43,11 @@ test.each([
   fs.mkdirSync(join(root, trash, 'cur'), { recursive: true });
   fs.writeFileSync(join(root, trash, 'cur/1.M1P1.host:2,S'), 'deleted');
 
-  await using store = await openMaildirStore({ root, layout, journal: 'auto', fsync: 'on' });
-  const { nodes } = await store.readTree();
-  expect(nodes).toMatchObject([{ path: ['Box'], subscribed: true }]);
+  {
+    await using store = await openMaildirStore({ root, layout, journal: 'auto', fsync: 'on' });
+    const { nodes } = await store.readTree();
+    expect(nodes).toMatchObject([{ path: ['Box'], subscribed: true }]);
+  }
   expect(filesOf(root).toSorted()).toEqual(before);
 });
 
