@@ -2,7 +2,7 @@
 import { oneLine, openChannel } from '@dsync/protocol';
 import { describeError, hostName, openRawlog, openUserStore, type Log } from '@dsync/server';
 import { resolveUser, type OptionValues, type Settings } from '@dsync/settings';
-import { masterHandshake, runMaster, SyncError, type SyncObserver, type SyncReport } from '@dsync/sync';
+import { masterHandshake, runMaster, type SyncObserver, type SyncReport } from '@dsync/sync';
 
 import { parseDestination } from '../command-line/destination.ts';
 import { buildRequest, type SyncRequest } from '../command-line/sync-request.ts';
@@ -46,7 +46,7 @@ export async function runSync(command: SyncCommand): Promise<number> {
   try {
     const { report, separator } = await run(request, settings, log);
     const result = resultOf(report, facts(separator));
-    printResult(result, request, report, separator);
+    printResult(result, request, separator);
     for (const text of report.warnings) log.warning(text);
     if (report.unexpected.length > 0) {
       log.warning(`Mailbox changes caused a desync. You may want to run dsync again: ${report.unexpected.join('; ')}`);
@@ -151,11 +151,6 @@ async function converse(
     ...(rawlog === null ? {} : { rawlog }),
   });
   log.debug(`peer ${oneLine(channel.peer.hostname)} speaks the ${channel.peer.dialect} dialect`);
-  if (request.options.dryRun && channel.peer.dialect === 'dovecot') {
-    await channel.abort('a dry run is not possible');
-    // It knows no dry run: it would apply its own part of the plan.
-    throw new SyncError('Usage', 'a dry run needs dsync at the other end, and there is a Dovecot');
-  }
   return await runMaster(store, channel, request.options, observe(log, store.separator, progress), hostname);
 }
 
@@ -181,9 +176,9 @@ function observe(log: Log, separator: string, progress: Progress | null): SyncOb
   };
 }
 
-function printResult(result: Result, request: SyncRequest, report: SyncReport, separator: string): void {
+function printResult(result: Result, request: SyncRequest, separator: string): void {
   if (request.json) process.stdout.write(printJson(result));
+  else if (result.plan !== undefined) process.stdout.write(printPlan(result.plan, separator));
   else if (request.printState) process.stdout.write(`${result.state}\n`);
-  else if (report.dryRun && result.plan !== undefined) process.stdout.write(printPlan(result.plan, separator));
   else process.stdout.write(printSummary(result));
 }

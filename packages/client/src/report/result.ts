@@ -15,7 +15,7 @@ export interface Result {
   readonly result: 'ok' | 'changed' | 'error';
   readonly exitCode: number;
   readonly dryRun: boolean;
-  /** Empty: the next run must be a full one. */
+  /** Empty: the next run must be a full one (or it was a dry run, which makes nothing common). */
   readonly state: string;
   readonly durationMs: number;
   readonly bytesIn: number;
@@ -70,7 +70,7 @@ export function resultOf(report: SyncReport, facts: RunFacts): Result {
     dialect: report.dialect,
     result: changed ? 'changed' : 'ok',
     exitCode: changed ? 2 : 0,
-    state: report.state === null ? '' : printSyncState(report.state),
+    state: report.state === null || report.dryRun ? '' : printSyncState(report.state),
     bytesIn: report.bytesIn,
     bytesOut: report.bytesOut,
     totals: { local: report.local, remote: report.remote },

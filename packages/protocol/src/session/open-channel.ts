@@ -14,8 +14,8 @@ import { Wire, type Rawlog } from './wire.ts';
 
 export interface ChannelOptions {
   readonly role: 'master' | 'slave';
-  /** Our own handshake message. */
-  readonly handshake: MessageOf<'handshake'>;
+  /** Our own handshake message; it may depend on the dialect, which is known before it is sent. */
+  readonly handshake: MessageOf<'handshake'> | ((dialect: Peer['dialect']) => MessageOf<'handshake'>);
   /** `auto` speaks native if both sides offer it, else Dovecot's text. */
   readonly dialect?: 'auto' | 'native' | 'dovecot';
   /** Named features to offer besides those of the protocol itself. */
@@ -64,7 +64,8 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
       window: agreed.window,
       features: agreed.features,
     });
-    await session.session.send(options.handshake);
+    const own = options.handshake;
+    await session.session.send(typeof own === 'function' ? own(agreed.dialect.name) : own);
     await session.flush();
     const handshake = await session.session.receive();
     if (handshake.kind !== 'handshake') throw new ProtocolError('Unexpected', `${handshake.kind} before the handshake`);

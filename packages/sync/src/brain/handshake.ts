@@ -2,7 +2,7 @@
  * Options as they travel in the handshake. Every flag is written from the slave's point of view (dovecot-wire.md §4.1):
  * `backupReceive` means "you are the destination".
  */
-import type { MessageOf } from '@dsync/protocol';
+import type { MessageOf, Peer } from '@dsync/protocol';
 import { isMailboxGuid, ProtocolError } from '@dsync/protocol';
 
 import { mayUseCommon } from '../mails/plan-mails.ts';
@@ -38,15 +38,36 @@ export function slaveHandshake(hostname: string): MessageOf<'handshake'> {
   return { kind: 'handshake', hostname, hashedHeaders: [] };
 }
 
-/** The first message of the side that starts a run. */
-export function masterHandshake(options: SyncOptions, hostname: string): MessageOf<'handshake'> {
+/**
+ * The first message of the side that starts a run, for the dialect that the peer speaks. Dovecot's text has no dry run:
+ * there the peer is asked as the source of a backup, which changes nothing of its own (dry-run.ts).
+ */
+export function masterHandshake(
+  options: SyncOptions,
+  hostname: string,
+): (dialect: Peer['dialect']) => MessageOf<'handshake'> {
+  return (dialect) =>
+    options.dryRun && dialect === 'dovecot'
+      ? handshakeOf({ ...options, ...AS_A_QUESTION, algorithm: questionAlgorithm(options) }, hostname)
+      : handshakeOf({ ...options, algorithm: effectiveAlgorithm(options) }, hostname);
+}
+
+const AS_A_QUESTION = { mode: 'backup', reverse: true, purgeRemote: false, lockTimeout: 0 } as const;
+
+/** Numbers alone must not end a conversation, since the own ones are not told; a state is told as in the run itself. */
+function questionAlgorithm(options: SyncOptions): Algorithm {
+  const algorithm = effectiveAlgorithm(options);
+  return algorithm === 'changed' ? 'full' : algorithm;
+}
+
+function handshakeOf(options: SyncOptions, hostname: string): MessageOf<'handshake'> {
   const { selection, filter } = options;
   const oneSided = options.mode !== 'two-way';
   return {
     kind: 'handshake',
     hostname,
     sendMailRequests: true,
-    algorithm: LETTER[effectiveAlgorithm(options)],
+    algorithm: LETTER[options.algorithm],
     hashedHeaders: options.hashedHeaders,
     altChar: options.altChar,
     ...flag('debug', options.debug),

@@ -154,8 +154,11 @@ function keywordsOf(
         keywords.push(name);
         break;
       case '&':
-      case '+':
         keywords.push(name);
+        addedKeywords.push(name);
+        break;
+      case '+':
+        // Somebody added it once; the mail does not have it any more.
         addedKeywords.push(name);
         break;
       case '-':

@@ -9,7 +9,7 @@
  *
  * The receive track never waits for the send track, so neither end can block the other by not reading. A source sends
  * no requests and receives no mails; a destination sends neither attributes nor changes nor mails (except in a dry run,
- * where both send their lists so that both plans can be shown, and nothing else).
+ * where both send their lists so that both plans can be shown, and nothing else; a Dovecot is asked as the source of a backup then, see dry-run.ts).
  */
 import type { Body, Conversation, MessageOf, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
@@ -21,6 +21,7 @@ import { planMails } from '../mails/plan-mails.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
+import { appliedCounts, countMails, NO_MAILS } from './count-mails.ts';
 import { allEnded, type Deferred, deferred } from './deferred.ts';
 import { factsNeeded, needsFacts } from './handshake.ts';
 import { ChangeCollector, changeMessages, expectKind, isKind, withShortGuids } from './mail-messages.ts';
@@ -51,8 +52,6 @@ export interface MailboxOutcome {
   /** Why the common state does not hold; nothing was changed here then. */
   readonly stale: string | null;
 }
-
-const NOTHING: MailCounts = { saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 };
 
 /**
  * Synchronises one mailbox.
@@ -88,7 +87,7 @@ class Exchange implements AsyncDisposable {
   #import: MailImport | null = null;
   #plans: MailboxReport['plan'];
   #stale: string | null = null;
-  #remoteCounts: MailCounts = NOTHING;
+  #remoteCounts: MailCounts = NO_MAILS;
 
   private constructor(
     session: Session,
@@ -97,13 +96,14 @@ class Exchange implements AsyncDisposable {
     attributes: readonly Attribute[],
     recognition: Recognition,
   ) {
-    const { localIs, dryRun } = session.rules;
+    const { onlyAsks, rules } = session;
+    const { localIs, dryRun } = rules;
     this.#recognition = recognition;
     this.#session = session;
     this.#talk = talk;
     this.#facts = facts;
     this.#attributes = attributes;
-    this.#sendsLists = localIs !== 'destination' || dryRun;
+    this.#sendsLists = (localIs !== 'destination' || dryRun) && !onlyAsks;
     this.#receivesLists = localIs !== 'source' || dryRun;
     this.#sendsMails = localIs !== 'destination' && !dryRun;
     this.#receivesMails = localIs !== 'source' && !dryRun;
@@ -126,7 +126,12 @@ class Exchange implements AsyncDisposable {
     });
     const local = await this.#applied.promise;
     const theirs = await this.#peerState.promise;
-    return { report: this.#report(local), state: this.#commonState(this.#ownState(local), theirs), stale: this.#stale };
+    const planned = this.#plans === undefined ? local : countMails(this.#plans.local);
+    return {
+      report: this.#report(planned),
+      state: this.#commonState(this.#ownState(local), theirs),
+      stale: this.#stale,
+    };
   }
 
   async #sendTrack(): Promise<void> {
@@ -136,17 +141,19 @@ class Exchange implements AsyncDisposable {
       for (const message of attributeMessages(this.#attributes, channel.peer.isDovecot))
         await conversation.send(message);
       await this.#end();
-      // A Dovecot that a backup reverts dies of an expunge in the list; that the mail is not in the list tells it the same.
-      const keepsSilent = rules.mode === 'backup' && channel.peer.isDovecot && common === null;
+      // A Dovecot that a backup reverts, or that looks for dates, dies of an expunge in the list; that the mail is not in the
+      // list tells it the same.
+      const isDeadly = rules.mode === 'backup' || needsFacts(rules.filter);
+      const keepsSilent = isDeadly && channel.peer.isDovecot && common === null;
       const told = keepsSilent ? { ...changes, expunges: [] } : peerIsOurs(channel) ? changes : withShortGuids(changes);
       const { hashes } = this.#recognition;
       for (const message of changeMessages(told, common?.lastCommonUid ?? 0, this.#facts, hashes))
         await conversation.send(message);
       await this.#end();
     }
-    if (this.#receivesMails) {
+    if (this.#receivesMails || this.#session.onlyAsks) {
       const plan = await this.#flushAndWait(this.#planned);
-      for (const request of this.#requests(plan)) await conversation.send(request);
+      if (this.#receivesMails) for (const request of this.#requests(plan)) await conversation.send(request);
       await this.#end();
     }
     if (this.#sendsMails) {
@@ -203,9 +210,13 @@ class Exchange implements AsyncDisposable {
         requests.push(expectKind(m, 'mailRequest', 'requests for mails'));
       }
       this.#requested.resolve(requests);
+      // What else a Dovecot does is known only to who has its list too.
+      if (!this.#receivesLists && !peerIsOurs(this.#session.channel))
+        this.#remoteCounts = { ...NO_MAILS, saved: requests.length };
     }
+    if (this.#session.onlyAsks) expectKind(await conversation.receive(), 'listEnd', 'mails that nobody asked for');
     if (this.#import !== null) await this.#receiveMails(this.#import);
-    else this.#applied.resolve(NOTHING);
+    else this.#applied.resolve(NO_MAILS);
     const state = expectKind(await conversation.receive(), 'mailboxState', 'end of a mailbox');
     if (state.mailboxGuid !== this.#talk.ours.mailboxGuid)
       throw new ProtocolError('Unexpected', 'the peer ended another mailbox than this one');
@@ -254,7 +265,7 @@ class Exchange implements AsyncDisposable {
     } else {
       notes.unexpected.push(...result.unexpected);
     }
-    this.#applied.resolve(result?.counts ?? NOTHING);
+    this.#applied.resolve(result?.counts ?? NO_MAILS);
   }
 
   async #isDeletedMeanwhile(error: unknown): Promise<boolean> {
@@ -290,6 +301,7 @@ class Exchange implements AsyncDisposable {
     const plan = identified.restore(merge.local, 'local');
     const theirPlan = identified.restore(merge.remote, 'remote');
     if (rules.dryRun) this.#plans = { local: plan.operations, remote: theirPlan.operations };
+    if (!peerIsOurs(this.#session.channel)) this.#remoteCounts = countMails(theirPlan.operations);
     for (const operation of plan.operations) observer.mailOperation?.('local', view.path, operation);
     for (const operation of theirPlan.operations) observer.mailOperation?.('remote', view.path, operation);
     return plan;
@@ -350,7 +362,7 @@ class Exchange implements AsyncDisposable {
       lastCommonPrivateModseq: 0n,
       messages: ours.messages + counts.saved + counts.copied - counts.expunged,
       ...(this.#stale !== null || this.#import?.uidsChanged ? { changesDuringSync: true } : {}),
-      applied: [counts.saved, counts.copied, counts.flagged, counts.expunged, counts.renumbered],
+      applied: appliedCounts(this.#plans === undefined ? counts : countMails(this.#plans.local)),
     };
   }
 

@@ -1,7 +1,7 @@
 /** A run from the side that starts it: drives the phases of sync-semantics.md chapter 2. */
 import { hostname as machineName } from 'node:os';
 
-import type { Channel } from '@dsync/protocol';
+import type { Channel, MessageOf } from '@dsync/protocol';
 import type { MailStore } from '@dsync/storage';
 
 import type { SyncOptions } from '../options.ts';
@@ -14,7 +14,8 @@ import { InFlight } from './in-flight.ts';
 import { expectKind } from './mail-messages.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
-import { mergeTrees, type TreeOutcome } from './sync-trees.ts';
+import { mergeTrees } from './sync-trees.ts';
+import { countTree, type TreeOutcome } from './tree-outcome.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
 
 /**
@@ -39,6 +40,7 @@ export async function runMaster(
       observer,
       common,
       locker: whoLocks(rules, channel, hostname),
+      onlyAsks: rules.dryRun && !peerIsOurs(channel),
       notes: newNotes(),
     };
     return await withUserLock(session, async () => {
@@ -104,9 +106,7 @@ async function finish(session: Session, trees: TreeOutcome): Promise<SyncReport>
   if (last.changed && notes.unexpected.length === 0)
     notes.unexpected.push('Remote notified that changes happened during sync');
   if (last.requireFullResync && notes.unexpected.length === 0) notes.unexpected.push('Remote requires a full resync');
-  const [mailboxesCreated = 0, mailboxesRenamed = 0, mailboxesDeleted = 0, subscriptions = 0] =
-    last.appliedToTree ?? [];
-  const remoteTree: TreeCounts = { mailboxesCreated, mailboxesRenamed, mailboxesDeleted, subscriptions };
+  const remoteTree = remoteTreeCounts(last, trees);
   notes.mailboxes.sort((a, b) => (a.path.join('\0') < b.path.join('\0') ? -1 : 1));
   return {
     mode: rules.mode,
@@ -122,6 +122,13 @@ async function finish(session: Session, trees: TreeOutcome): Promise<SyncReport>
     bytesIn: channel.bytesIn,
     bytesOut: channel.bytesOut,
   };
+}
+
+/** A Dovecot does not say what it did: then it is what the plan has for it. */
+function remoteTreeCounts({ appliedToTree }: MessageOf<'finish'>, { plan }: TreeOutcome): TreeCounts {
+  if (appliedToTree === undefined) return countTree(plan.remote);
+  const [mailboxesCreated = 0, mailboxesRenamed = 0, mailboxesDeleted = 0, subscriptions = 0] = appliedToTree;
+  return { mailboxesCreated, mailboxesRenamed, mailboxesDeleted, subscriptions };
 }
 
 /** States of mailboxes that still exist; those that this run did not look at keep the one they had. */

@@ -42,6 +42,7 @@ export async function runSlave(
       observer,
       common: null,
       locker: whoLocks(rules, channel, hostname),
+      onlyAsks: false,
       notes: newNotes(),
     };
     return await withUserLock(session, async () => {

@@ -5,6 +5,7 @@ import type { MailStore } from '@dsync/storage';
 import { SyncError } from '../errors.ts';
 import type { MailboxReport, SyncObserver } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
+import type { Yielding } from '../tree/yield-numbers.ts';
 import type { SessionRules } from './handshake.ts';
 
 export interface Session {
@@ -16,6 +17,8 @@ export interface Session {
   readonly common: SyncState | null;
   /** Who takes the user lock. What is read here before the other end has it may be old by then. */
   readonly locker: 'nobody' | 'we' | 'they';
+  /** A dry run with a peer that knows none: it is asked as the source of a backup (dry-run.ts). */
+  readonly onlyAsks: boolean;
   /** Filled while the run goes on. */
   readonly notes: RunNotes;
 }
@@ -29,8 +32,11 @@ export interface RunNotes {
   readonly mailboxes: MailboxReport[];
   /** The new state, mailbox by mailbox. */
   readonly state: Map<MailboxGuid, MailboxSyncState>;
-  /** Mailboxes that have taken numbers of the peer's in this run: equal numbers are no sign of equal mails. */
-  readonly renumbered: Set<MailboxGuid>;
+  /**
+   * Mailboxes that have taken numbers of the peer's in this run (or, in a dry run, would have), by the GUID that they have
+   * then: equal numbers are no sign of equal mails.
+   */
+  readonly renumbered: Map<MailboxGuid, Yielding>;
 }
 
 export function newNotes(): RunNotes {
@@ -40,7 +46,7 @@ export function newNotes(): RunNotes {
     requireFullResync: false,
     mailboxes: [],
     state: new Map(),
-    renumbered: new Set(),
+    renumbered: new Map(),
   };
 }
 

@@ -7,6 +7,7 @@ import { mayUseCommon } from '../mails/plan-mails.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { canSkip, equalState, mailboxMessage, missingMessage, staleReason } from './announce-mailbox.ts';
+import { askForMailbox } from './dry-run.ts';
 import { expectKind } from './mail-messages.ts';
 import { talkAboutMailbox } from './mailbox-conversation.ts';
 import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
@@ -21,11 +22,9 @@ export async function announceMailbox(session: Session, merged: MergedMailbox): 
   // Gone since the tree was read: the next run tells the other side.
   if (opened === null) return;
   if (opened.stale !== null) return noteStale(session, merged.localPath, opened.stale);
-  const conversation = session.channel.openMailbox();
-  await conversation.send(opened.message);
-  const theirs = expectKind(await conversation.receive(), 'mailbox', 'answer to a mailbox');
-  if (theirs.mailboxGuid !== merged.guid)
-    throw new ProtocolError('Unexpected', 'the peer answered with another mailbox');
+  const { conversation, theirs } = session.onlyAsks
+    ? await askForMailbox(session, opened.message, merged)
+    : await announce(session, opened.message);
   if (theirs.ignore) return;
   if (theirs.lost) {
     session.notes.unexpected.push(`Remote lost mailbox GUID ${merged.guid} (maybe it was just deleted?)`);
@@ -33,6 +32,18 @@ export async function announceMailbox(session: Session, merged: MergedMailbox): 
     return;
   }
   await converse(session, opened, conversation, theirs);
+}
+
+async function announce(
+  { channel }: Session,
+  ours: MessageOf<'mailbox'>,
+): Promise<{ readonly conversation: Conversation; readonly theirs: MessageOf<'mailbox'> }> {
+  const conversation = channel.openMailbox();
+  await conversation.send(ours);
+  const theirs = expectKind(await conversation.receive(), 'mailbox', 'answer to a mailbox');
+  if (theirs.mailboxGuid !== ours.mailboxGuid)
+    throw new ProtocolError('Unexpected', 'the peer answered with another mailbox');
+  return { conversation, theirs };
 }
 
 /** The slave's part: answers the announcement that comes first on the conversation. */
@@ -63,10 +74,10 @@ async function converse(
 ): Promise<void> {
   const { rules, notes } = session;
   const ours = opened.message;
-  if (canSkip(rules, ours, theirs)) {
-    notes.state.set(ours.mailboxGuid, equalState(ours, theirs));
-    return await session.channel.flush();
-  }
+  const isEqual = canSkip({ ...rules, dryRun: rules.dryRun && !session.onlyAsks }, ours, theirs);
+  if (isEqual) notes.state.set(ours.mailboxGuid, equalState(ours, theirs));
+  // Who is only asked does not know our numbers, and tells its mails whatever they are.
+  if (isEqual && !session.onlyAsks) return await session.channel.flush();
   // UIDs that do not correspond make the common state worthless; both sides see that from the two messages.
   const usable =
     ours.uidValidity === theirs.uidValidity && usesCommon(session) && (opened.common?.lastCommonUid ?? 0) > 0;
@@ -76,12 +87,13 @@ async function converse(
     conversation,
     view: opened.view,
     mailbox: rules.dryRun ? null : opened.mailbox,
-    ours,
+    ours: session.onlyAsks ? { ...ours, mailboxGuid: theirs.mailboxGuid } : ours,
     theirs,
     common,
     changes,
   });
-  notes.mailboxes.push(outcome.report);
+  if (isEqual) return;
+  notes.mailboxes.push({ ...outcome.report, guid: ours.mailboxGuid });
   if (outcome.stale !== null) noteMismatch(session, opened.view.path, outcome.stale);
   if (outcome.state === null) notes.requireFullResync = true;
   else notes.state.set(ours.mailboxGuid, outcome.state);
@@ -137,7 +149,7 @@ class Opened implements AsyncDisposable {
   /** null: there is no such mailbox. In a dry run it may have another GUID yet, or be yet to be made. */
   static async of(session: Session, guid: MailboxGuid, merged: MergedMailbox | undefined): Promise<Opened | null> {
     const { store, rules } = session;
-    const presentGuid = rules.dryRun ? merged?.local?.guid : guid;
+    const presentGuid = rules.dryRun ? guidNow(session, merged) : guid;
     const mailbox = presentGuid === undefined ? null : await store.openMailbox(presentGuid);
     if (mailbox === null) {
       if (!rules.dryRun || merged === undefined) return null;
@@ -164,7 +176,8 @@ class Opened implements AsyncDisposable {
     mailbox: Mailbox | null,
     lock: AsyncDisposable | null,
   ): Promise<Opened> {
-    const status = await view.status();
+    const { uidValidity } = session.notes.renumbered.get(guid) ?? {};
+    const status = { ...(await view.status()), ...(uidValidity === undefined ? {} : { uidValidity }) };
     const known = session.common?.get(guid);
     // UID 0 says that nothing is known to be common: the lists have to be complete, older expunges included.
     const common = known !== undefined && known.lastCommonUid > 0 && usesCommon(session) ? known : null;
@@ -184,6 +197,12 @@ class Opened implements AsyncDisposable {
     await this.#lock?.[Symbol.asyncDispose]();
     await this.mailbox?.[Symbol.asyncDispose]();
   }
+}
+
+/** Before the GUIDs that a dry run would have changed. */
+function guidNow({ notes }: Session, merged: MergedMailbox | undefined): MailboxGuid | undefined {
+  const guid = merged?.local?.guid;
+  return guid === undefined ? undefined : (notes.renumbered.get(guid)?.from ?? guid);
 }
 
 const NO_CHANGES: MailboxChanges = { mails: [], expunges: [] };

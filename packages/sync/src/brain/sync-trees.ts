@@ -1,33 +1,26 @@
 /** The exchange and merge of the mailbox trees, the same for both roles. */
 import type { MailStore, TreeSnapshot } from '@dsync/storage';
 
-import type { SyncReport, TreeCounts } from '../report.ts';
 import { type AppliedTree, applyTree } from '../tree/apply-tree.ts';
 import { planTree } from '../tree/plan-tree.ts';
 import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
-import type { MergedMailbox, TreeMergeContext } from '../tree/tree-plan.ts';
 import { encodeNames, replaceCodes } from '../tree/told-names.ts';
 import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
+import { askForTree } from './dry-run.ts';
 import { peerIsOurs, type Session } from './session.ts';
-
-export interface TreeOutcome {
-  readonly mailboxes: readonly MergedMailbox[];
-  readonly counts: TreeCounts;
-  readonly plan: NonNullable<SyncReport['treePlan']>;
-}
-
-const NOTHING: TreeCounts = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 };
+import { countTree, treeContext, type TreeOutcome } from './tree-outcome.ts';
 
 /** Exchanges the trees, merges them and carries out the own part, unless it is a dry run. */
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   const { store, rules, notes, observer } = session;
+  if (session.onlyAsks) return await askForTree(session);
   const { local, remote, deleted } = await selectedTrees(session);
-  const merge = planTree(local, remote, context(session, remote));
+  const merge = planTree(local, remote, treeContext(session, remote));
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
   const plan = { local: merge.local, remote: merge.remote };
-  if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: NOTHING, plan };
+  if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: countTree(merge.local), plan };
   const applied = await applyTree(store, merge.local, { altChar: rules.altChar, observer });
   notes.unexpected.push(...(deleted?.unexpected ?? []), ...applied.unexpected);
   const mailboxesDeleted = applied.counts.mailboxesDeleted + (deleted?.counts.mailboxesDeleted ?? 0);
@@ -44,7 +37,7 @@ type SelectedTrees = TreePair & { readonly remote: ReceivedTree; readonly delete
 async function selectedTrees(session: Session): Promise<SelectedTrees> {
   const { selection } = session.rules;
   if (peerIsOurs(session.channel)) return selectTrees(await exchange(session, (full) => full), selection);
-  if (session.channel.peer.isDovecot && !session.rules.dryRun) return await yieldToDovecot(session);
+  if (session.channel.peer.isDovecot) return await yieldToDovecot(session);
   const { local, remote } = await exchange(session, (full) => selectTree(full, selection));
   return { local: selectTree(local, selection, guidsOf(remote)), remote };
 }
@@ -60,13 +53,13 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
   const remote = await receiveTree(channel.session);
   const full = early ?? (await store.readTree());
   const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
-  const gone = deletionsToSettle(select(full), remote, context(session, remote));
+  const gone = deletionsToSettle(select(full), remote, treeContext(session, remote));
   const deleted = await applyTree(store, gone, { altChar: rules.altChar, observer: session.observer });
   const left = gone.length > 0 ? await store.readTree() : full;
-  const yielded = yieldedNumbers(select(left), remote, context(session, remote));
+  const yielded = yieldedNumbers(select(left), remote, treeContext(session, remote));
   for (const yielding of yielded) {
     await take(store, yielding);
-    session.notes.renumbered.add(yielding.guid);
+    session.notes.renumbered.set(yielding.guid, yielding);
   }
   const settled = yielded.length > 0 ? await store.readTree() : left;
   for (const message of treeMessages(toldTree(session, selectTree(settled, rules.selection), remote)))
@@ -118,10 +111,4 @@ async function exchange(session: Session, sent: (full: TreeSnapshot) => TreeSnap
     void channel.abort(reason instanceof Error ? reason.message : String(reason));
   });
   return { local, remote: remote ?? local };
-}
-
-function context({ rules, channel }: Session, { escapeChar }: ReceivedTree): TreeMergeContext {
-  const source = rules.localIs === 'destination' ? 'remote' : 'local';
-  const lost = escapeChar !== undefined && channel.peer.codesInNames === 'lost';
-  return { mode: rules.mode, source, altChar: rules.altChar, ...(lost ? { escapeChar } : {}) };
 }

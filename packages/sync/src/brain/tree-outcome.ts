@@ -1,0 +1,30 @@
+/** What comes of the merge of the two trees. */
+import type { SyncReport, TreeCounts } from '../report.ts';
+import type { MergedMailbox, TreeMergeContext, TreeOperation } from '../tree/tree-plan.ts';
+import type { ReceivedTree } from '../tree/wire.ts';
+import type { Session } from './session.ts';
+
+export interface TreeOutcome {
+  readonly mailboxes: readonly MergedMailbox[];
+  /** Of the own side: what was done, or in a dry run would be. */
+  readonly counts: TreeCounts;
+  readonly plan: NonNullable<SyncReport['treePlan']>;
+}
+
+export function treeContext({ rules, channel }: Session, { escapeChar }: ReceivedTree): TreeMergeContext {
+  const source = rules.localIs === 'destination' ? 'remote' : 'local';
+  const lost = escapeChar !== undefined && channel.peer.codesInNames === 'lost';
+  return { mode: rules.mode, source, altChar: rules.altChar, ...(lost ? { escapeChar } : {}) };
+}
+
+/** What a plan comes to if it is carried out as it is. */
+export function countTree(operations: readonly TreeOperation[]): TreeCounts {
+  const count = (...ops: readonly TreeOperation['op'][]): number =>
+    operations.filter(({ op }) => ops.includes(op)).length;
+  return {
+    mailboxesCreated: count('create'),
+    mailboxesRenamed: count('rename'),
+    mailboxesDeleted: count('delete'),
+    subscriptions: count('subscribe', 'unsubscribe'),
+  };
+}

@@ -1,0 +1,157 @@
+/** `--dry-run` with a real Dovecot: it changes nothing there, and what it says is what the run then does. */
+import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+
+import { describeWith } from '../support/needs.ts';
+import { snapshotOf } from '../support/snapshot.ts';
+import { change, changeBack, changeTree, makeUser, runWell, type User } from './interop/accounts.ts';
+import { run } from './rig/processes.ts';
+import { type Carrier, type Ends, type Pairing, startEnds } from './interop/ends.ts';
+
+jest.setTimeout(60_000);
+
+/** Dovecot's indexes and caches learn from every reading; its 2.4 makes a folder for scripts when it first sees a user. */
+const LEARNT = /^(?:\S*\/)?dovecot(?:\.list)?\.index\S* |^sieve(?:\/tmp)?\/ /;
+
+/** Everything in a Dovecot's home that is no cache. Records of mails that are gone are dropped from a UID list whenever it is read. */
+const contentsOf = async (home: string): Promise<string[]> => {
+  const seen = snapshotOf(home).filter((line) => !LEARNT.test(line) && !/dovecot-uidlist /.test(line));
+  for (const name of await readdir(home, { recursive: true })) {
+    if (!name.endsWith('/dovecot-uidlist')) continue;
+    const folder = join(home, dirname(name));
+    const there = [...(await readdir(join(folder, 'cur'))), ...(await readdir(join(folder, 'new')))].join('\n');
+    const [header = '', ...records] = (await readFile(join(home, name), 'latin1')).trimEnd().split('\n');
+    const kept = records.filter((record) => there.includes(record.slice(record.indexOf(':') + 1)));
+    // The header's own number may be older than the last record.
+    const next = Math.max(Number(/ N([0-9]+)/.exec(header)?.[1]), Number.parseInt(records.at(-1) ?? '0', 10) + 1);
+    seen.push(`${name} ${header.replace(/ N[0-9]+/, '')} next ${next} ${kept.join(' ')}`);
+  }
+  return seen.sort();
+};
+
+const contentsAt = (ends: Ends, user: User): Promise<string[][]> =>
+  Promise.all([contentsOf(ends.dovecot.home(user.theirs)), contentsOf(ends.dovecot.home(user.ours))]);
+
+const totalsOf = (stdout: string): unknown => JSON.parse(stdout).totals;
+
+const NOTHING = {
+  ...{ saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 },
+  ...{ mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 },
+};
+
+/** Where a Dovecot is the destination, it does not say what it does to mails that it has. */
+const UNTOLD = { flagged: 0, expunged: 0, renumbered: 0 };
+
+interface Case {
+  readonly verb: readonly string[];
+  readonly carrier: Carrier;
+  readonly untold?: boolean;
+  /** A Dovecot leaves flags of mails alone that have different UIDs on the two sides: then more stays to be planned. */
+  readonly leaves?: boolean;
+  readonly rounds?: 1;
+  /** Between the two runs only the source changes. */
+  readonly backedUp?: 'ours' | 'theirs';
+}
+
+const CASES: readonly Case[] = [
+  { carrier: 'tcp', verb: ['sync'] },
+  { carrier: 'command', verb: ['sync'] },
+  { carrier: 'tcp', verb: ['sync', '-f'] },
+  // In a second round a 2.3 would be told of the mailboxes that the first has deleted, and hang where separators differ.
+  { carrier: 'tcp', verb: ['backup', '-R'], backedUp: 'theirs', rounds: 1 },
+  { carrier: 'tcp', verb: ['backup'], untold: true, backedUp: 'ours' },
+  { carrier: 'tcp', verb: ['sync', '-1'], untold: true, leaves: true },
+  { carrier: 'tcp', verb: ['sync', '-1', '-R'] },
+  { carrier: 'tcp', verb: ['sync', '-m', 'Both'] },
+  { carrier: 'tcp', verb: ['sync', '-x', 'Both*'] },
+  { carrier: 'tcp', verb: ['sync', '-m', ''] },
+  { carrier: 'tcp', verb: ['sync', '-t', '2000-01-01'] },
+];
+
+function dryRuns(version: Pairing['version']): void {
+  let ends: Ends;
+  beforeAll(async () => {
+    ends = await startEnds(version);
+  });
+  afterAll(async () => {
+    await ends[Symbol.asyncDispose]();
+  });
+
+  const changeSome = async (user: User, backedUp: Case['backedUp']): Promise<void> => {
+    for (const name of [user.theirs, user.ours]) {
+      const isSource = backedUp === undefined || user[backedUp] === name;
+      if (isSource) await change(ends, name, 2);
+      if (isSource) await changeTree(ends, name);
+      else await changeBack(ends, name);
+    }
+  };
+
+  test.each([...CASES])('$verb by $carrier', async ({ verb, carrier, untold, leaves, backedUp, rounds = 2 }) => {
+    const pairing = { version, dovecotIs: 'server', carrier } as const;
+    const user = await makeUser(ends, pairing);
+    const [command = '', ...options] = verb;
+    const dry = (): Promise<string> => runWell(ends, pairing, user, [command, '--dry-run', ...options]);
+    // A Dovecot with other mails under the same UIDs cannot be a backup's destination.
+    if (backedUp === 'ours') await runWell(ends, pairing, user, ['sync']);
+    for (let round = 1; round <= rounds; round += 1) {
+      if (round === 2) await changeSome(user, backedUp);
+      const before = await contentsAt(ends, user);
+      const planned = JSON.parse(await dry());
+      expect(await contentsAt(ends, user)).toEqual(before);
+      expect(planned).toMatchObject({ dryRun: true, dialect: 'dovecot', state: '' });
+      const { local, remote } = planned.totals;
+      const done = totalsOf(await runWell(ends, pairing, user, verb));
+      expect(done).toEqual({ local, remote: untold ? { ...remote, ...UNTOLD } : remote });
+      if (round === 2) expect([local, remote]).not.toEqual([NOTHING, NOTHING]);
+      if (!leaves) expect(totalsOf(await dry())).toEqual({ local: NOTHING, remote: NOTHING });
+    }
+  });
+
+  test('as text: what would be done to either side, and why', async () => {
+    const pairing = { version, dovecotIs: 'server', carrier: 'tcp' } as const;
+    const user = await makeUser(ends, pairing);
+    const said = await runWell(ends, pairing, user, ['sync', '--dry-run', '-s', '']);
+    expect(said).toMatch(/^local:\n {2}give mailbox Both the GUID [0-9a-f]{32} \(guid-conflict\)\n/);
+    expect(said).toContain(`\n  create mailbox Only-${user.theirs} (missing-here)\n`);
+    expect(said).toMatch(new RegExp(`\nremote:\n(?: .*\n)*  create mailbox Only-${user.ours} \\(missing-here\\)\n`));
+    expect(said).toMatch(/\nremote:\n(?: .*\n)* {2}INBOX\n(?: .*\n)* {4}save UID [0-9]+ \[\\Seen\] \S+ \([a-z-]+\)\n/);
+  });
+
+  test('by being read, a Dovecot makes a first INBOX, numbers delivered files, and tells copied folders apart', async () => {
+    const pairing = { version, dovecotIs: 'server', carrier: 'tcp' } as const;
+    const user = await makeUser(ends, pairing);
+    await ends.addUser(`empty-${version}`);
+    const empty = { ...user, name: `empty-${version}` };
+    expect(totalsOf(await runWell(ends, pairing, empty, ['sync', '--dry-run']))).toMatchObject({
+      remote: { ...NOTHING },
+    });
+    expect((await contentsOf(ends.dovecot.home(empty.name))).filter((line) => /\/(?:cur|new)\/./.test(line))).toEqual(
+      [],
+    );
+
+    const maildir = join(ends.dovecot.home(user.theirs), 'Maildir');
+    const file = join(maildir, 'new/1700000000.M1P1.delivered');
+    await mkdir(join(maildir, 'new'), { recursive: true });
+    await writeFile(file, 'Subject: delivered\n\n');
+    await chown(file, ends.dovecot.mailUid, ends.dovecot.mailGid);
+    const planned = JSON.parse(await runWell(ends, pairing, user, ['sync', '--dry-run']));
+    expect(planned.totals.local.saved).toBe(7);
+    expect(await readFile(join(maildir, 'dovecot-uidlist'), 'latin1')).toMatch(/\n[0-9]+ :1700000000.M1P1.delivered\n/);
+    expect(await readFile(file, 'latin1')).toBe('Subject: delivered\n\n');
+
+    // A folder that somebody has copied by hand: two mailboxes with one GUID.
+    const copy = join(maildir, '.Copied');
+    await run('cp', ['--archive', join(maildir, '.Both'), copy]);
+    const guidOf = async (folder: string): Promise<string | undefined> =>
+      / G([0-9a-f]{32})/.exec(await readFile(join(folder, 'dovecot-uidlist'), 'latin1'))?.[1];
+    expect(await guidOf(copy)).toBe(await guidOf(join(maildir, '.Both')));
+    const told = await ends.sync(pairing, user.name, ['sync', '--dry-run']);
+    expect(told).toMatchObject({ code: 0, stderr: expect.stringContaining('Duplicate mailbox GUID') });
+    expect(await guidOf(copy)).not.toBe(await guidOf(join(maildir, '.Both')));
+  });
+}
+
+describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => dryRuns('2.3'));
+describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => dryRuns('2.4'));
