@@ -1,5 +1,5 @@
 /** A Dovecot that keeps its mail as mbox files: it cannot be given GUIDs, so both ends recognise mails by their headers. */
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { describeWith } from '../../support/needs.ts';
 import { ImapClient } from '../rig/imap.ts';
@@ -100,13 +100,20 @@ const STORIES: Readonly<Record<string, Story>> = {
   },
 };
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
+/** With which its dsync says or believes less about headers. */
+const FEATURES = { '2.3': ['', 'empty-header-workaround'], '2.4': ['', 'no-header-hashes'] } as const;
 
-function stories(version: Pairing['version']): void {
+describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => {
+  describe.each(FEATURES['2.3'])('dsync_features = %s', (feature) => stories('2.3', feature));
+});
+describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => {
+  describe.each(FEATURES['2.4'])('dsync_features = %s', (feature) => stories('2.4', feature));
+});
+
+function stories(version: Pairing['version'], feature: string): void {
   let ends: Ends;
   beforeAll(async () => {
-    ends = await startEnds(version, 'mbox');
+    ends = await startEnds(version, 'mbox', feature === '' ? '' : `dsync_features = ${feature}`);
   });
   afterAll(async () => {
     try {
