@@ -294,6 +294,23 @@ describe('a common state', () => {
     expect(plan(a, b, { ...filtered, common: { uid: 0, modseq: 0n } }).kind).toBe('plan');
   });
 
+  test('that a Dovecot insists on: of a filtered run and of a backup into what has not changed, changes alone', () => {
+    const told = { ...stateful, evidence: 'position' } as const;
+    const [a, b] = pair(3);
+    a.setFlags(1, SEEN, []);
+    a.append('n');
+    expect(planned(a, b, { ...told, filter: { flag: '\\Flagged' } }).remote.operations).toMatchObject([
+      { op: 'flag', uid: 1, flags: SEEN },
+    ]);
+    const backup = { ...told, mode: 'backup', source: 'local' } as const;
+    expect(planned(a, b, backup).remote.operations.map(({ op }) => op)).toEqual(['flag', 'save']);
+    b.expunge(2);
+    expect(plan(a, b, backup)).toEqual({
+      kind: 'stale-state',
+      reason: 'the destination of the backup has changed since',
+    });
+  });
+
   test('is not to be remembered where the run leaves differences', () => {
     const [a, b] = pair(3);
     expect(planned(a, b).equalAfter).toBe(true);
