@@ -58,6 +58,8 @@ test.each([
   [['--progress', 'maybe', 'd'], '--progress is one of auto, always, never, not "maybe"', 64],
   [[], 'the destination is missing (dsync sync [options] DESTINATION; see --help)', 64],
   [['-d'], 'User has no mail_replica in userdb', 68],
+  [['-d', 'd'], "Don't give mail location with -d parameter", 64],
+  [['-u', 'u*', 'd'], '-u is one user; masks are not known yet: "u*"', 64],
 ])('%j', (argv, message, exit) => {
   expect(() => request('sync', ...argv)).toThrow(expect.objectContaining({ message, exit }));
 });

@@ -16,7 +16,7 @@ export const SYNC_OPTIONS: readonly OptionSpec[] = [
     long: 'mailbox',
     short: 'm',
     value: 'NAME',
-    help: 'only this mailbox (* and % are wildcards); empty: the tree only',
+    help: 'only this mailbox (* and % are wildcards; \\Sent: by special use); empty: the tree only',
   },
   { long: 'mailbox-guid', short: 'g', value: 'GUID', help: 'only the mailbox with this GUID; empty: the tree only' },
   {
@@ -24,7 +24,7 @@ export const SYNC_OPTIONS: readonly OptionSpec[] = [
     short: 'x',
     value: 'MASK',
     multi: true,
-    help: 'leave mailboxes out (* and ?; repeatable)',
+    help: 'leave mailboxes out (* and ?; \\Junk: by special use; repeatable)',
   },
   {
     long: 'namespace',
@@ -47,7 +47,7 @@ export const SYNC_OPTIONS: readonly OptionSpec[] = [
     long: 'all-mailbox',
     short: 'a',
     value: 'NAME',
-    help: 'virtual mailbox with all mail, to copy from instead of transferring',
+    help: 'for a Dovecot at the other end: its virtual mailbox with all mail, to copy from instead of transferring',
   },
   {
     long: 'lock-timeout',

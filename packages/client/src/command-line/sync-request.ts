@@ -47,6 +47,7 @@ export function buildRequest(values: OptionValues, rest: readonly string[], cont
   if (command === 'backup' && values.has('oneway-sync')) throw new UsageError("backup: invalid option -- '1'");
   const user = values.get('user') ?? context.environmentUser ?? '';
   if (user === '') throw new UsageError('USER environment is missing and -u option not used');
+  if (/[*?]/.test(user)) throw new UsageError(`-u is one user; masks are not known yet: ${JSON.stringify(user)}`);
   const destination = destinationWords(values, rest, settings);
   const fsync = choice(values, 'fsync', ['on', 'off']);
   const { state, stateError } = readState(values);
@@ -90,6 +91,8 @@ export class NoReplica extends Error {
 }
 
 function destinationWords(values: OptionValues, rest: readonly string[], settings: Settings): readonly string[] {
+  if (values.has('default-destination') && rest.length > 0)
+    throw new UsageError("Don't give mail location with -d parameter");
   if (values.has('default-destination') && rest.length === 0) {
     if (settings.mailReplica === null) throw new NoReplica('User has no mail_replica in userdb');
     return [settings.mailReplica];

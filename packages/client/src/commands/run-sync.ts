@@ -5,6 +5,7 @@ import { resolveUser, type OptionValues, type Settings } from '@dsync/settings';
 import { masterHandshake, runMaster, type SyncObserver, type SyncReport } from '@dsync/sync';
 
 import { parseDestination } from '../command-line/destination.ts';
+import { resolveSpecialUses } from '../command-line/special-use.ts';
 import { buildRequest, type SyncRequest } from '../command-line/sync-request.ts';
 import { printMailOperation, printPlan, printTreeOperation } from '../report/plan.ts';
 import { Progress } from '../report/progress.ts';
@@ -91,7 +92,9 @@ async function run(
   const connection = connected.value;
   let report: SyncReport;
   try {
-    report = await converse(request, settings, store, connection, log);
+    const selection = await resolveSpecialUses(request.options.selection, user.namespaces, store);
+    const resolved = { ...request, options: { ...request.options, selection } };
+    report = await converse(resolved, settings, store, connection, log);
   } catch (error) {
     throw await worse(error, connection);
   }

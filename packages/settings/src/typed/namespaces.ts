@@ -14,6 +14,14 @@ export interface NamespaceSettings {
   readonly list: boolean;
   /** Its own mail location; null: the user's. */
   readonly location: MailLocation | null;
+  /** `mailbox NAME { special_use = … }`; names are those below the prefix. */
+  readonly specialUses: readonly SpecialUse[];
+}
+
+/** A mailbox and a use that it has, such as `\\Sent` (RFC 6154). */
+export interface SpecialUse {
+  readonly mailbox: string;
+  readonly use: string;
 }
 
 /** @throws {SettingsError} `BadValue` */
@@ -23,8 +31,7 @@ export function readNamespaces(root: Section, used: Set<string>): readonly Names
     (s) => new SettingReader([s], used).choice('type', TYPES, 'private') === 'private',
   );
   const namespaces = privateOnes.map((section) => readNamespace(section, used));
-  if (namespaces.length === 0)
-    return [{ name: 'inbox', prefix: '', separator: null, inbox: true, hidden: false, list: true, location: null }];
+  if (namespaces.length === 0) return [{ ...NO_SECTION, name: 'inbox', prefix: '', separator: null, inbox: true }];
   const seen = new Set<string>();
   for (const { prefix, name } of namespaces) {
     if (seen.has(prefix))
@@ -39,6 +46,8 @@ export function readNamespaces(root: Section, used: Set<string>): readonly Names
   const owner = namespaces.find((n) => n.prefix === '') ?? namespaces[0];
   return namespaces.map((n) => (n === owner ? { ...n, inbox: true } : n));
 }
+
+const NO_SECTION = { hidden: false, list: true, location: null, specialUses: [] } as const;
 
 const TYPES = { private: 'private', shared: 'other', public: 'other' } as const;
 
@@ -61,7 +70,15 @@ function readNamespace(section: Section, used: Set<string>): NamespaceSettings {
     hidden: read.flag('hidden', false),
     list: read.choice('list', LIST, 'yes') === 'yes',
     location: readLocation(read),
+    specialUses: section.of('mailbox').flatMap((mailbox) => readSpecialUses(mailbox, used)),
   };
+}
+
+function readSpecialUses(section: Section, used: Set<string>): readonly SpecialUse[] {
+  const read = new SettingReader([section], used);
+  const mailbox = read.text('mailbox_name', 'name') ?? section.name;
+  const uses = (read.text('special_use', 'mailbox_special_use') ?? '').split(' ').filter((use) => use !== '');
+  return uses.map((use) => ({ mailbox, use }));
 }
 
 const LIST = { yes: 'yes', children: 'yes', no: 'no' } as const;
