@@ -1,5 +1,6 @@
 /** What is fuzzed: readers of bytes that others wrote, each with well-made inputs to begin with. */
 import { fuzzDoveadm, fuzzRecords, fuzzSession, fuzzText } from '../../packages/protocol/test-kit/fuzz.ts';
+import { fuzzLogin } from '../../packages/server/test-kit/fuzz.ts';
 import { fuzzConfig, fuzzExpansion } from '../../packages/settings/test-kit/fuzz.ts';
 import {
   fuzzJournalRows,
@@ -72,6 +73,16 @@ export const TARGETS: readonly Target[] = [
     seeds: async () => recordedWires(),
     delivered: true,
     inCi: 30_000,
+  },
+  {
+    name: 'login',
+    run: fuzzLogin,
+    seeds: texts(
+      'VERSION\tdoveadm-server\t1\t4\n\tanna\tdsync-server\t-uanna\t-T600\nVERSION\tdsync\t3\t5\n',
+      'VERSION\tdoveadm-server\t1\t0\nDx\t\tanna\tdsync-server\t-u\t\u0001t\n',
+    ),
+    delivered: false,
+    inCi: 20_000,
   },
   {
     name: 'state',
