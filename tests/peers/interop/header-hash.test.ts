@@ -4,11 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { Duplex } from 'node:stream';
 
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
-import { FLAG, mailboxGuid, openChannel } from '@dsync/protocol';
+import { FLAG, joinStreams, mailboxGuid, openChannel } from '@dsync/protocol';
 import { createMemoryStore, type MemoryStore } from '@dsync/storage';
 import {
   DEFAULT_OPTIONS,
@@ -56,7 +55,7 @@ const weStart = async (
   const [program = '', ...args] = dovecot.doveadmCommand(['dsync-server', '-u', user]);
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const closed = new Promise((resolve) => child.once('close', resolve));
-  const carrier = Duplex.from({ readable: child.stdout, writable: child.stdin });
+  const carrier = joinStreams(child.stdout, child.stdin);
   await using channel = await openChannel(carrier, { role: 'master', handshake: masterHandshake(options, HOST) });
   const report = await runMaster(store, channel, options, {}, HOST);
   expect(report.unexpected).toEqual([]);
