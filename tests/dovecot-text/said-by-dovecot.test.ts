@@ -188,8 +188,12 @@ describe('changes', () => {
   test.each<[string, Values, string]>([
     ['\\Recent is no flag of the mail', { final_flags: '28', add_flags: '28' }, '1 \\Seen'],
     ['flags in hexadecimal', { final_flags: '1b' }, '1 \\Answered \\Draft \\Flagged \\Seen'],
-    ['keywords that were added or are there', { keyword_changes: '+added\t=there\t&both' }, '1 added both there'],
-    ['keywords after all others were cleared', { keywords_reset: '', keyword_changes: '+new' }, '1 new'],
+    [
+      'keywords that are there, and one that was added and is gone',
+      { keyword_changes: '+gone\t=there\t&both' },
+      '1 both there',
+    ],
+    ['keywords after all others were cleared', { keywords_reset: '', keyword_changes: '&new' }, '1 new'],
     ['a modseq of private flags', { pvt_modseq: 9, final_flags: 8 }, '1 \\Seen'],
     ['a size that was not computed', { virtual_size: 'ffffffffffffffff', final_flags: 8 }, '1 \\Seen'],
     ['a hash of the headers that nobody asked for', { hdr_hash: '0'.repeat(32), final_flags: 8 }, '1 \\Seen'],
@@ -253,6 +257,7 @@ describe('the handshake', () => {
     ['one mailbox by name', { sync_box: 'INBOX' }],
     ['one mailbox by GUID', { sync_box_guid: GUID }],
     ['others left out', { exclude_mailboxes: 'Trash\tspam*' }],
+    ['others left out by a special use, which a Dovecot does not do either', { exclude_mailboxes: '\\Trash' }],
     ['another alternative character', { alt_char: '-' }],
     ['a list of headers', { hashed_headers: 'Date\tMessage-ID\tSubject' }],
     ['only the tree', { no_mail_sync: '' }],
@@ -262,6 +267,12 @@ describe('the handshake', () => {
     expect(report.unexpected).toEqual([]);
     expect(heard.slice(-2)).toEqual(['F', 'X']);
   });
+});
+
+test('one mailbox by a special use, of which a Dovecot tells none itself, is refused', async () => {
+  await expect(serve(await inbox(), { handshake: { sync_box: '\\Sent' } })).rejects.toThrow(
+    '\\Sent cannot be selected by its special use from the other side; name the mailbox',
+  );
 });
 
 describe('another version', () => {

@@ -7,7 +7,8 @@ import type { MailStore } from '@dsync/storage';
 import type { MailboxReport, SyncObserver, TreeCounts } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
-import { slaveRules } from './handshake.ts';
+import { isSpecialUse } from '../tree/selection.ts';
+import { type SessionRules, slaveRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind, isKind } from './mail-messages.ts';
 import { newNotes, type Session, storeForRun } from './session.ts';
@@ -34,7 +35,7 @@ export async function runSlave(
   hostname: string = machineName(),
 ): Promise<SlaveReport> {
   try {
-    const rules = slaveRules(channel.handshake);
+    const rules = rulesOf(channel, observer);
     const session: Session = {
       store: storeForRun(store, rules),
       channel,
@@ -53,6 +54,19 @@ export async function runSlave(
     await channel.abort(error instanceof Error ? error.message : String(error));
     throw error;
   }
+}
+
+/**
+ * A Dovecot leaves nothing out for a special use that its own mail store does not know, so neither do we: it would tell a
+ * mailbox that is none of ours.
+ */
+function rulesOf({ handshake, peer }: Channel, observer: SyncObserver): SessionRules {
+  const rules = slaveRules(handshake);
+  if (!peer.isDovecot) return rules;
+  const exclude = rules.selection.exclude.filter((name) => !isSpecialUse(name));
+  for (const name of rules.selection.exclude.filter(isSpecialUse))
+    observer.warning?.(`nothing is left out for the special use ${name}, which a Dovecot does not do either`);
+  return { ...rules, selection: { ...rules.selection, exclude } };
 }
 
 async function serve(session: Session): Promise<SlaveReport> {

@@ -40,7 +40,7 @@ export function selectTrees(full: TreePair, selection: Selection): TreePair {
 /**
  * The selected part of a side's tree. Deletions are never filtered: they only find what the other side has selected.
  * @param remoteGuids mailboxes that the other side has selected; they are in under whatever name they have here
- * @throws {SyncError} `Usage` for `\Special` names: no store that dsync has so far knows special uses
+ * @throws {SyncError} `Usage` for `\Special` names, which are resolved before
  */
 export function selectTree(
   full: TreeSnapshot,
@@ -129,11 +129,16 @@ function removable(directories: readonly TreeNode[], left: readonly MailboxPath[
   return directories.filter((node) => !parents.has(pathKey(node.path)));
 }
 
+/** Special uses are resolved where a run starts; a peer that does not do so would not select the same mailboxes itself. */
 function refuseSpecialUse({ mailbox, exclude }: Selection): void {
-  const special = [mailbox ?? '', ...exclude].find((name) => name.startsWith('\\'));
+  const special = [mailbox ?? '', ...exclude].find(isSpecialUse);
   if (special === undefined) return;
   throw new SyncError(
     'Usage',
-    `this mail store knows no special uses, so ${special} would select nothing; name the mailbox itself`,
+    `${special} cannot be selected by its special use from the other side; name the mailbox`,
   );
+}
+
+export function isSpecialUse(name: string): boolean {
+  return name.startsWith('\\');
 }
