@@ -77,10 +77,15 @@ async function stateOf(root: string): Promise<State> {
 function stop(
   root: string,
   at: number,
+  how: 'renumber' | 'append' = 'renumber',
 ): { readonly signal: string | null; readonly said: string; readonly error: string } {
-  const { signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', CHILD, root, GUID, String(at)], {
-    encoding: 'utf8',
-  });
+  const { signal, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', CHILD, root, GUID, String(at), how],
+    {
+      encoding: 'utf8',
+    },
+  );
   return { signal, said: stdout, error: stderr };
 }
 
@@ -133,5 +138,41 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
       stop(root, 0);
       expect(await stateOf(root)).toEqual(DONE);
     }
+  },
+);
+
+/** Enough that the uidlist is added to rather than written anew. */
+const MANY = 2_100;
+
+/** A store of many mails, whose files were there before. */
+function makeLongStore(): string {
+  const root = join(makeHome(), 'Maildir');
+  const box = join(root, '.Box');
+  for (const part of ['cur', 'new', 'tmp']) fs.mkdirSync(join(box, part), { recursive: true });
+  let records = '';
+  for (let n = 1; n <= MANY; n++) {
+    fs.writeFileSync(join(box, `cur/old-${n}:2,S`), `Subject: old-${n}\n\n`);
+    records += `${n} :old-${n}\n`;
+  }
+  fs.writeFileSync(join(box, 'dovecot-uidlist'), `3 V1700000000 N5001 G${GUID}\n${records}`);
+  return root;
+}
+
+// Before the records are added, with them, and with some of the mails.
+test.each([1, 2, 4])(
+  'killed at step %i while a long uidlist is added to, the new mails are all there or none',
+  async (step) => {
+    const root = makeLongStore();
+    await stateOf(root);
+    expect(stop(root, step, 'append').signal).toBe('SIGKILL');
+    const state = await stateOf(root);
+    const old = Array.from({ length: MANY }, (_, n) => `old-${n + 1}`);
+    const added = [...old, 'new-1', 'new-2', 'old-1'];
+    const guids = state.mails.map(({ guid }) => guid).toSorted();
+    expect([old, added, added.filter((guid) => guid !== 'old-3')].map((each) => each.toSorted())).toContainEqual(guids);
+    for (const { guid, subject } of state.mails) expect(subject).toBe(guid.replace('new-', 'n'));
+    expect(strays(root)).toEqual([]);
+    expect(await stateOf(root)).toEqual(state);
+    expect(stop(root, 0, 'append').signal).toBeNull();
   },
 );
