@@ -1,9 +1,19 @@
 /** Everything that a Dovecot may legally say, whatever its version, said to a server of ours. */
+import { join } from 'node:path';
+
 import { mailboxGuid, openChannel, uid } from '@dsync/protocol';
-import { createMemoryStore, type Attribute, type MailContent, type MemoryStore } from '@dsync/storage';
+import {
+  createMemoryStore,
+  openMaildirStore,
+  type Attribute,
+  type MailContent,
+  type MailStore,
+  type MemoryStore,
+} from '@dsync/storage';
 import { runSlave, slaveHandshake, type SlaveReport } from '@dsync/sync';
 import { describe, expect, test } from '@jest/globals';
 
+import { temporaryFolder } from '../support/maildir-side.ts';
 import { guidOf } from '../support/mails.ts';
 import { readSide } from '../support/read-side.ts';
 import {
@@ -61,7 +71,7 @@ const m = (number: number, values: Values = {}): Values => ({
 });
 const BOTH = [m(1), m(2, { keyword_changes: '=old' })];
 
-async function serve(store: MemoryStore, script: Script): Promise<{ report: SlaveReport; heard: string[] }> {
+async function serve(store: MailStore, script: Script): Promise<{ report: SlaveReport; heard: string[] }> {
   const version = script.version ?? DOVECOT_2_3_19;
   const say = (item: string, values: Values = {}): string => record(version, item, values);
   const inboxNode = { name: 'INBOX', existence: 'y', mailbox_guid: GUID, uid_validity: 1001, uid_next: 3 };
@@ -241,6 +251,42 @@ describe('names', () => {
     ],
   ])('%s', async (_name, node, after) => {
     expect(await namesAfter(node)).toEqual(after);
+  });
+});
+
+describe('names that a Maildir cannot have become the nearest that it can, and stay so', () => {
+  const guid = (n: number): string => `c${n}`.padStart(32, '0');
+  // Part by part, as a Dovecot whose separator is `^` can have them.
+  const NAMES: readonly (readonly [string, string])[] = [
+    ['a.b', 'a_b'],
+    ['x/y', 'x_y'],
+    ['tab\u0001there', 'tab_here'],
+    ['..', '__'],
+    ['~home', '_~home'],
+    ['~in\t~side', '_~in/~side'],
+    ['100%', '100%'],
+    ['q%2fr', 'q%2fr'],
+  ];
+
+  test.each(NAMES)('%j is %j', async (name, expected) => {
+    await using folder = temporaryFolder('names');
+    const options = {
+      root: join(folder.path, 'Maildir'),
+      separator: '/',
+      journal: 'auto',
+      create: true,
+      fsync: 'off',
+    } as const;
+    for (let run = 1; run <= 2; run += 1) {
+      await using store = await openMaildirStore(options);
+      await serve(store, {
+        handshake: { no_mail_sync: '' },
+        nodes: [{ name, existence: 'y', mailbox_guid: guid(1), uid_validity: 7, uid_next: 1 }],
+        deletions: { hierarchy_sep: '^' },
+      });
+      const { mailboxes } = await readSide(store);
+      expect(Object.keys(mailboxes).filter((box) => box !== 'INBOX')).toEqual([expected]);
+    }
   });
 });
 
