@@ -26,7 +26,7 @@ import { flush, headOf, type Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from './dotlock.ts';
 import { compareArrival, parseFileName } from './file-name.ts';
 import { Folder, isSettled, nowNs, type FoundMail, type Stamp } from './folder.ts';
-import { hiddenKeywords, keywordsOf, type KeywordLetters } from './keywords-file.ts';
+import { keywordsOf, type KeywordLetters } from './keywords-file.ts';
 import { isInbox } from './layout.ts';
 import { Mutex } from './mutex.ts';
 import { firstUnshown } from './recent.ts';
@@ -34,6 +34,7 @@ import { MAILBOX_LOCK } from './sync-lock.ts';
 import { hasAbandoned, recover, removeUnfinished } from './temporary.ts';
 import { printUidlist, type Uidlist, type UidlistRecord } from './uidlist.ts';
 import { nextUidValidity } from './uidvalidity.ts';
+import { untoldOf, type UntoldKeywords } from './untold-keywords.ts';
 
 const LOCK_TIMEOUT_MS = 122_000;
 /** How often a folder that others are busy in is listed again to be sure that a mail is gone. */
@@ -333,7 +334,7 @@ export class Box {
     const shown = head !== null && head.uidValidity === view.uidlist.uidValidity ? head.firstRecentUid : 1;
     const places = view.uidlist.records.map(({ uid, base }) => ({ uid, at: files.get(base)?.at }));
     const firstRecentUid = firstUnshown(places, shown);
-    const observed = observedMails(view, files, mails);
+    const observed = observedMails(view, files, mails, this.folder.readUntoldKeywords());
     const { step, changed } = observe(head === null ? null : { head, mails }, {
       guid,
       path: this.path,
@@ -507,36 +508,25 @@ function observedMails(
   { uidlist, letters }: View,
   files: ReadonlyMap<string, FoundMail>,
   remembered: readonly JournalMail[],
+  spare: UntoldKeywords,
 ): ObservedMail[] {
-  const hidden = hiddenByBase(letters, remembered);
+  const untold = untoldOf(letters, remembered);
+  const known = spare.size === 0 ? NOBODY : new Set(remembered.map(baseOf));
   const mails: ObservedMail[] = [];
   for (const record of uidlist.records) {
     const file = files.get(record.base);
     if (file === undefined) continue;
     const told = keywordsOf(letters, file.keywordLetters);
-    const untold = hidden?.get(record.base);
+    const more = untold.get(record.base) ?? (known.has(record.base) ? undefined : spare.get(record.base));
     mails.push({
       uid: checkedUid(record.uid),
       guid: guidOf(record),
       flags: file.flags,
-      keywords: untold === undefined ? told : [...told, ...untold],
+      keywords: more === undefined ? told : [...told, ...more],
       name: file.at,
     });
   }
   return mails;
 }
 
-/** Keywords that no file name can tell, by base name; null where there are none. */
-function hiddenByBase(
-  letters: KeywordLetters,
-  remembered: readonly JournalMail[],
-): ReadonlyMap<string, readonly string[]> | null {
-  let found: Map<string, readonly string[]> | null = null;
-  for (const mail of remembered) {
-    if (mail.keywords.length === 0) continue;
-    const text = parseFileName(mail.name.slice(4))?.keywordLetters ?? '';
-    const hidden = hiddenKeywords(letters, mail.keywords, text);
-    if (hidden.length > 0) (found ??= new Map()).set(baseOf(mail), hidden);
-  }
-  return found;
-}
+const NOBODY: ReadonlySet<string> = new Set();

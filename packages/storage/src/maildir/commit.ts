@@ -27,6 +27,7 @@ import { attempt, type Folder, type Ownership } from './folder.ts';
 import { sealedFingerprint } from './seal.ts';
 import { noteUidValidity } from './uidvalidity.ts';
 import { printRecords, printUidlist } from './uidlist.ts';
+import { untoldAfter } from './untold-plan.ts';
 import type { Work } from './work.ts';
 
 /** With more than this in tmp/ the bodies are flushed before the lock is taken, so that it is not held for long. */
@@ -114,6 +115,11 @@ async function prepare(
   if (plan.letters !== view.letters) {
     folder.replaceKeywords(plan.letters, owner);
     durable.push(folder.keywordsFile);
+  }
+  const untold = untoldAfter(plan, view.letters, box.memory(), work.rebuild !== null);
+  if (untold !== null) {
+    folder.writeUntoldKeywords(untold, owner);
+    durable.push(folder.untoldFile);
   }
   const { guid, uidValidity } = work.numbers;
   if (uidValidity !== undefined || work.rebuild !== null)

@@ -10,6 +10,7 @@ import { isErrno } from './dotlock.ts';
 import { parseFileName, type FileName } from './file-name.ts';
 import { parseKeywords, printKeywords, type KeywordLetters } from './keywords-file.ts';
 import type { Places } from './layout.ts';
+import { parseUntold, printUntold, type UntoldKeywords } from './untold-keywords.ts';
 import { parseUidlist, parseUidlistHeader, type Uidlist, type UidlistHeader } from './uidlist.ts';
 
 /** A mail file that lies in cur/ or new/. */
@@ -44,10 +45,14 @@ const TICK_NS = 50_000_000n;
 /** Of file systems that store whole seconds, or even pairs of them. */
 const COARSE_TICK_NS = 2_000_000_000n;
 
+const NOTHING_UNTOLD: UntoldKeywords = new Map();
+
 export class Folder {
   readonly places: Places;
   readonly uidlistFile: string;
   readonly keywordsFile: string;
+  /** See untold-keywords.ts. */
+  readonly untoldFile: string;
   /** The uidlist before a commit that is under way, to be put back if that fails. */
   readonly formerUidlistFile: string;
 
@@ -56,6 +61,7 @@ export class Folder {
     this.uidlistFile = join(places.control, 'dovecot-uidlist');
     this.formerUidlistFile = `${this.uidlistFile}.dsync`;
     this.keywordsFile = join(places.control, 'dovecot-keywords');
+    this.untoldFile = `${this.keywordsFile}.dsync`;
   }
 
   /** Of the listings of cur/ and new/, roughly: what reading them costs. 0 where that cannot be told. */
@@ -116,6 +122,16 @@ export class Folder {
 
   readKeywords(): KeywordLetters {
     return parseKeywords(readText(this.keywordsFile) ?? '', this.keywordsFile);
+  }
+
+  readUntoldKeywords(): UntoldKeywords {
+    const text = readText(this.untoldFile);
+    return text === null ? NOTHING_UNTOLD : parseUntold(text);
+  }
+
+  /** The caller makes it durable. @throws {StoreError} */
+  writeUntoldKeywords(untold: UntoldKeywords, owner: Ownership): void {
+    replaceFile(this.untoldFile, `${this.untoldFile}.tmp`, printUntold(untold), owner);
   }
 
   path(at: string): string {

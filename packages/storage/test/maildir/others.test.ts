@@ -341,6 +341,23 @@ describe('a Maildir with more keywords than letters', () => {
     expect((await later.changes()).mails.map(({ keywords }) => keywords)).toEqual(expected);
   });
 
+  test('they are known without the journal', async () => {
+    const place = await makeFull();
+    {
+      await using store = await place.open();
+      await using mailbox = await mustOpen(store);
+      await using transaction = await mailbox.begin();
+      transaction.setFlags(uid(4), 8, MANY.slice(0, 28), 1n);
+      transaction.setFlags(uid(5), 8, ['k28'], 1n);
+      await transaction.commit();
+    }
+    await using store = await place.open({ journal: createMemoryJournal() });
+    await using mailbox = await mustOpen(store);
+    expect((await mailbox.changes()).expunges).toEqual([]);
+    expect(await keywordsOf(mailbox, 4)).toEqual(MANY.slice(0, 28));
+    expect(await keywordsOf(mailbox, 5)).toEqual(['k28']);
+  });
+
   test('one that gets a letter after all stays, and can then be taken away by other programs', async () => {
     const place = await makeFull();
     const file = join(place.folder('A'), 'dovecot-keywords');
