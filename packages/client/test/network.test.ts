@@ -179,16 +179,72 @@ describe('over TLS', () => {
   });
 });
 
-/** Opens a session by hand and goes no further. */
-async function openSession(port: number): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port });
-  let heard = '';
-  socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')));
-  socket.write(
-    `VERSION\tdoveadm-server\t1\t0\nPLAIN\t${Buffer.from(`\0doveadm\0${PASSWORD}`).toString('base64')}\n\tu1\tdsync-server\t-uu1\n`,
-  );
-  while (!heard.includes('VERSION\tdsync')) await once(socket, 'data');
+/** Opens a session by hand and goes no further than its first words, or the refusal. */
+async function openSession(port: number, ...args: readonly string[]): Promise<Socket & { readonly heard: string }> {
+  const socket = Object.assign(connect({ host: '127.0.0.1', port }), { heard: '' });
+  socket.on('data', (chunk: Buffer) => (socket.heard += chunk.toString('latin1')));
+  const login = `PLAIN\t${Buffer.from(`\0doveadm\0${PASSWORD}`).toString('base64')}`;
+  socket.write(`VERSION\tdoveadm-server\t1\t0\n${login}\n${['', 'u1', 'dsync-server', '-uu1', ...args].join('\t')}\n`);
+  while (!/VERSION\tdsync|\n-[A-Z]+\n/.test(socket.heard)) await once(socket, 'data');
   return socket;
+}
+
+describe('what a server bears', () => {
+  test('no more sessions at once than the limit, and again one when another has ended', async () => {
+    using place = new Place();
+    await using server = await Server.start(place, 'tcp:127.0.0.1:0');
+    const sessions: Socket[] = [];
+    for (let i = 0; i < 64; i++) sessions.push(await openSession(server.port));
+    const refused = await openSession(server.port);
+    expect(refused.heard).toMatch(/\n-TEMPFAIL\n$/);
+    expect(await sync(place, `tcp:127.0.0.1:${server.port}`)).toMatchObject({ status: 75 });
+    await server.logs(/session of u1 refused: 64 sessions are under way/);
+    for (const session of sessions) session.destroy();
+    // Each of them is logged when it has ended.
+    await server.logs(/(?:dsync-server\(u1\): (?!.*refused).*\n(?:.*\n)*?){64}/);
+    expect(await sync(place, `tcp:127.0.0.1:${server.port}`)).toMatchObject({ status: 0 });
+  });
+
+  test('no session in which nothing happens, for as long as the peer itself says', async () => {
+    using place = new Place();
+    await using server = await Server.start(place, 'tcp:127.0.0.1:0');
+    const idle = await openSession(server.port, '-T', '1');
+    idle.on('error', () => undefined);
+    await once(idle, 'close');
+    await server.logs(/dsync-server\(u1\): Error: .*no activity for 1 seconds/);
+  });
+});
+
+/** Passes bytes on until the server has begun a session; the rest when it is told to. */
+async function holdingRelay(port: number): Promise<{
+  readonly port: number;
+  readonly held: Promise<void>;
+  readonly release: () => void;
+  readonly close: () => void;
+}> {
+  let isHeld = (): void => {};
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (isHeld = resolve));
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const backwards = async (target: Socket, client: Socket): Promise<void> => {
+    for await (const chunk of target) {
+      if (Buffer.from(chunk).includes('VERSION\tdsync')) {
+        isHeld();
+        await released;
+      }
+      client.write(chunk);
+    }
+    client.end();
+  };
+  const relay = createServer((client) => {
+    const target = connect({ host: '127.0.0.1', port });
+    for (const socket of [client, target]) socket.on('error', () => undefined);
+    client.pipe(target);
+    void backwards(target, client);
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  return { port: (relay.address() as AddressInfo).port, held, release, close: () => relay.close() };
 }
 
 describe('the end of a server', () => {
@@ -203,6 +259,24 @@ describe('the end of a server', () => {
     expect(server.child.exitCode).toBeNull();
     session.destroy();
     expect(await ended).toBe(0);
+  });
+
+  test('lets a run come to its own end', async () => {
+    using place = new Place();
+    place.deliver('a', 'one');
+    place.deliver('b', 'two');
+    await using server = await Server.start(place, 'tcp:127.0.0.1:0');
+    const relay = await holdingRelay(server.port);
+    const running = sync(place, `tcp:127.0.0.1:${relay.port}`);
+    await relay.held;
+    const ended = server.stop();
+    await server.logs(/stopping/);
+    relay.release();
+    expect(await running).toMatchObject({ status: 0, stderr: '' });
+    expect(await ended).toBe(0);
+    expect(place.subjects('b')).toEqual(['one', 'two']);
+    expect(place.subjects('a')).toEqual(['one', 'two']);
+    relay.close();
   });
 
   test('a second signal cuts them', async () => {
