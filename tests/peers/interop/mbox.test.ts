@@ -88,6 +88,22 @@ const STORIES: Readonly<Record<string, Story>> = {
     await runWell(ends, pairing, user, ['backup', ...options]);
     expect(await judge(ends, user.ours)).toEqual(await judge(ends, user.theirs));
   },
+  'one-way from it, twice': async (ends, pairing) => {
+    const user = await makeUser(ends, pairing);
+    await append(ends, user.theirs, '1', '2', '3');
+    await append(ends, user.ours, 'ours');
+    const options = pairing.dovecotIs === 'client' ? ['-1'] : ['-1', '-R'];
+    const before = await judge(ends, user.theirs);
+    await runWell(ends, pairing, user, ['sync', ...options]);
+    const after = await judge(ends, user.ours);
+    const guids = (account: JudgedAccount): readonly string[] =>
+      (account.mailboxes['INBOX']?.mails ?? []).map(({ guid }) => guid);
+    expect(guids(after)).toEqual(expect.arrayContaining([...guids(before)]));
+    expect(guids(after)).toHaveLength(4);
+    expect(await judge(ends, user.theirs)).toEqual(before);
+    await runWell(ends, pairing, user, ['sync', ...options]);
+    expect(guids(await judge(ends, user.ours)).toSorted()).toEqual(guids(after).toSorted());
+  },
   'a backup into it': async (ends, pairing) => {
     const user = await makeUser(ends, pairing);
     await append(ends, user.ours, '1', '2', '3', '4', '5');
