@@ -117,6 +117,19 @@ describe('over TCP', () => {
   });
 });
 
+test('over a UNIX socket that only its owner can open, no password is asked for', async () => {
+  using place = new Place();
+  const socket = join(place.folder, 'socket');
+  await using _server = await Server.start(place, `unix:${socket}`);
+  place.deliver('a', 'one');
+  expect(await sync(place, `unix:${socket}`, { password: 'wrong' })).toMatchObject({ status: 0, stderr: '' });
+  expect(place.subjects('b')).toEqual(['one']);
+  expect(await sync(place, `unix:${place.folder}/none`)).toMatchObject({
+    status: 75,
+    stderr: expect.stringMatching(/connect\(.*none\) failed/),
+  });
+});
+
 describe('over TLS', () => {
   test('to the name and to the addresses of the certificate', async () => {
     using place = new Place();
@@ -149,6 +162,33 @@ describe('over TLS', () => {
     place.deliver('a', 'one');
     expect((await sync(place, `tcps:localhost:${plain.port}`, { ca: 'good' })).status).toBe(75);
     expect((await sync(place, `tcp:localhost:${encrypted.port}`)).status).toBe(75);
+    expect(place.listing('b')).toEqual(['u1 ', 'u2 ']);
+  });
+
+  test('after the greeting with doveadm_ssl = starttls, the certificate proven as ever', async () => {
+    using place = new Place();
+    await using server = await Server.start(place, 'tcp:127.0.0.1:0', serverTls('good'));
+    const startTls = { more: ['-o', 'doveadm_ssl=starttls'] };
+    place.deliver('a', 'one');
+    const stranger = await sync(place, `tcp:localhost:${server.port}`, { ca: 'stranger', ...startTls });
+    expect(stranger).toMatchObject({ status: 75, stderr: expect.stringMatching(/signature|self-signed|unable to/i) });
+    expect(place.listing('b')).toEqual(['u1 ', 'u2 ']);
+    expect(await sync(place, `tcp:localhost:${server.port}`, { ca: 'good', ...startTls })).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
+    expect(place.subjects('b')).toEqual(['one']);
+  });
+
+  test('a server that cannot do STARTTLS gets nothing in clear text', async () => {
+    using place = new Place();
+    await using server = await Server.start(place, 'tcp:127.0.0.1:0');
+    place.deliver('a', 'one');
+    const outcome = await sync(place, `tcp:localhost:${server.port}`, {
+      ca: 'good',
+      more: ['-o', 'doveadm_ssl=starttls'],
+    });
+    expect(outcome).toMatchObject({ status: 75, stdout: '' });
     expect(place.listing('b')).toEqual(['u1 ', 'u2 ']);
   });
 

@@ -7,6 +7,7 @@ export {
   DEFAULT_PORT,
   expandLocation,
   loadSettings,
+  type DoveadmSsl,
   type ExpandedLocation,
   type Settings,
   type SettingsSource,

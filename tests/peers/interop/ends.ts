@@ -12,7 +12,8 @@ import { CLEAN_ENVIRONMENT, type Outcome, run } from '../rig/processes.ts';
 import { TRIXIE } from '../rig/trixie.ts';
 
 export type DovecotIs = 'server' | 'client';
-export type Carrier = 'command' | 'tcp';
+/** `starttls`: our client alone does that for a sync. */
+export type Carrier = 'command' | 'tcp' | 'tcps' | 'starttls';
 
 export interface Pairing {
   readonly version: DovecotVersion;
@@ -74,7 +75,7 @@ const locationLines = (version: DovecotVersion, format: Format): string => {
 export const startEnds = async (version: DovecotVersion, format: Format = 'maildir', more = ''): Promise<Ends> => {
   const isMaildir = format === 'maildir';
   const extra = `${isMaildir ? '' : locationLines(version, format)}\n${more}`;
-  const dovecot = await startDovecot({ version, users: [], extra });
+  const dovecot = await startDovecot({ version, users: [], extra, tls: true });
   const keeper = isMaildir ? dovecot : await startDovecot({ version, users: [] });
   const holder = (name: string): Dovecot => (name.startsWith('our-') ? keeper : dovecot);
   const inChroot = (path: string): string => (version === '2.3' ? path : path.slice(TRIXIE.length));
@@ -83,27 +84,32 @@ export const startEnds = async (version: DovecotVersion, format: Format = 'maild
   const settings = (folder: string): string[] => [
     ...['-o', `mail_location=maildir:${folder}our-%u/Maildir`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`],
   ];
-  const server = await startOurServer(dovecot.mailUid, `maildir:${homes}our-%u/Maildir`);
+  const server = await startOurServer(dovecot.mailUid, `maildir:${homes}our-%u/Maildir`, [], dovecot.certificates);
   const configuration = inChroot(join(dovecot.home('x'), '../../dovecot.conf'));
 
   const fromOurs = ({ carrier }: Pairing, user: string, verb: readonly string[]): Promise<Outcome> => {
-    const destination =
-      carrier === 'tcp'
-        ? [`tcp:127.0.0.1:${dovecot.doveadmPort}`]
-        : [...AS_ROOT, ...dovecot.doveadmCommand(['dsync-server', `-u${user}`])];
+    const destination = {
+      tcp: [`tcp:127.0.0.1:${dovecot.doveadmPort}`],
+      tcps: [`tcps:localhost:${dovecot.doveadmTlsPort}`],
+      starttls: [`tcp:localhost:${dovecot.doveadmPort}`],
+      command: [...AS_ROOT, ...dovecot.doveadmCommand(['dsync-server', `-u${user}`])],
+    }[carrier];
     const [command = '', ...options] = verb;
     return runWords([
       ...AS_MAIL_USER(dovecot.mailUid),
       bin('dsync'),
       ...settings(homes),
+      ...['-o', `ssl_client_ca_file=${dovecot.certificates}/ca.crt`],
+      ...(carrier === 'starttls' ? ['-o', 'doveadm_ssl=starttls'] : []),
       ...[command, ...options, '-u', user, ...(options.includes('-s') ? [] : ['--json']), ...destination],
     ]);
   };
   const fromDovecot = ({ carrier }: Pairing, user: string, verb: readonly string[]): Promise<Outcome> => {
     const [command = '', ...options] = verb;
     const doveadm = ['doveadm', '-c', configuration, command, ...options, '-u', user];
-    if (carrier === 'tcp') {
-      return dovecot.doveadm([command, ...options, '-u', user, `tcp:127.0.0.1:${server.port}`]);
+    if (carrier !== 'command') {
+      const where = carrier === 'tcp' ? `tcp:127.0.0.1:${server.port}` : `tcps:127.0.0.1:${server.tlsPort}`;
+      return dovecot.doveadm([command, ...options, '-u', user, where]);
     }
     const words = [...doveadm, bin('dsync-server'), ...settings(inside), '-u', user];
     return runWords(version === '2.3' ? words : [...WITH_OURS, ...words]);

@@ -10,6 +10,8 @@ export interface ConfigInput {
   readonly mailGid: number;
   readonly imapPort: number;
   readonly doveadmPort: number;
+  /** Certificates (`certs/make-certificates.ts`) and the port of a doveadm listener that speaks TLS; null: no TLS at all. */
+  readonly tls: { readonly folder: string; readonly port: number } | null;
   /** Further lines in the version's own syntax. */
   readonly extra: string;
 }
@@ -21,7 +23,7 @@ const common = (input: ConfigInput): string => `base_dir = ${input.folder}/run
 state_dir = ${input.folder}/run
 log_path = ${input.folder}/dovecot.log
 protocols = imap
-ssl = no
+ssl = ${input.tls === null ? 'no' : 'yes'}
 default_login_user = nobody
 default_internal_user = nobody
 default_internal_group = nogroup
@@ -36,9 +38,27 @@ namespace inbox {
 }
 `;
 
+const certificates = (tls: ConfigInput['tls'], names: readonly [cert: string, key: string], sign: string): string =>
+  tls === null
+    ? ''
+    : `${names[0]} = ${sign}${tls.folder}/server.crt
+${names[1]} = ${sign}${tls.folder}/server.key
+ssl_client_ca_file = ${tls.folder}/ca.crt
+`;
+
+const tlsListener = (tls: ConfigInput['tls'], address: string): string =>
+  tls === null
+    ? ''
+    : `  inet_listener tls {
+    port = ${tls.port}
+    ${address} = 127.0.0.1
+    ssl = yes
+  }
+`;
+
 const config23 = (input: ConfigInput): string => `${common(input)}
 mail_location = maildir:~/Maildir
-disable_plaintext_auth = no
+${certificates(input.tls, ['ssl_cert', 'ssl_key'], '<')}disable_plaintext_auth = no
 passdb {
   driver = static
   args = password=${IMAP_PASSWORD}
@@ -61,14 +81,14 @@ service doveadm {
     port = ${input.doveadmPort}
     address = 127.0.0.1
   }
-}
+${tlsListener(input.tls, 'address')}}
 ${input.extra}
 `;
 
 const config24 = (input: ConfigInput): string => `dovecot_config_version = 2.4.1
 dovecot_storage_version = 2.4.0
 ${common(input)}
-mail_driver = maildir
+${certificates(input.tls, ['ssl_server_cert_file', 'ssl_server_key_file'], '')}mail_driver = maildir
 mail_path = ~/Maildir
 auth_allow_cleartext = yes
 passdb static {
@@ -95,7 +115,7 @@ service doveadm {
     port = ${input.doveadmPort}
     listen = 127.0.0.1
   }
-}
+${tlsListener(input.tls, 'listen')}}
 ${input.extra}
 `;
 

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { makeCertificates, writeCertificates } from '../../../certs/make-certificates.ts';
 import { type DovecotVersion, printConfig } from './dovecot-config.ts';
 import { freePorts } from './ports.ts';
 import { CLEAN_ENVIRONMENT, endProcess, type Outcome, run, untilAccepting } from './processes.ts';
@@ -20,6 +21,8 @@ export interface DovecotOptions {
   readonly separator?: '/' | '.';
   /** Further configuration lines in the version's own syntax. */
   readonly extra?: string;
+  /** With certificates of its own, and a doveadm listener that speaks TLS. */
+  readonly tls?: true;
   /** Where the folder of a 2.3 is made, searchable by everybody; 2.4 lives in its chroot. Default `/tmp`. */
   readonly parent?: string;
 }
@@ -28,6 +31,10 @@ export interface Dovecot extends AsyncDisposable {
   readonly version: DovecotVersion;
   readonly imapPort: number;
   readonly doveadmPort: number;
+  /** With `tls`; 0 without. */
+  readonly doveadmTlsPort: number;
+  /** Its certificates, `ca.crt`, `server.crt` and `server.key`, with `tls`. */
+  readonly certificates: string;
   /** The owner of all mail. */
   readonly mailUid: number;
   readonly mailGid: number;
@@ -88,11 +95,14 @@ export const startDovecot = async (options: DovecotOptions): Promise<Dovecot> =>
   await makeHomes(folder, users);
 
   const inside = folder.slice(outside.length);
-  const [imapPort = 0, doveadmPort = 0] = await freePorts(2);
+  const [imapPort = 0, doveadmPort = 0, doveadmTlsPort = 0] = await freePorts(3);
+  const certificates = join(folder, 'certs');
+  if (options.tls) writeCertificates(certificates, makeCertificates());
+  const tls = options.tls ? { folder: `${inside}/certs`, port: doveadmTlsPort } : null;
   const input = { folder: inside, separator: options.separator ?? '/', mailUid: MAIL_ID, mailGid: MAIL_ID };
   await writeFile(
     join(folder, 'dovecot.conf'),
-    printConfig(version, { ...input, imapPort, doveadmPort, extra: options.extra ?? '' }),
+    printConfig(version, { ...input, imapPort, doveadmPort, tls, extra: options.extra ?? '' }),
   );
 
   const child = spawnCommand(wrap(version, ['dovecot', '-F', '-c', `${inside}/dovecot.conf`]));
@@ -118,6 +128,8 @@ export const startDovecot = async (options: DovecotOptions): Promise<Dovecot> =>
     version,
     imapPort,
     doveadmPort,
+    doveadmTlsPort: options.tls ? doveadmTlsPort : 0,
+    certificates,
     mailUid: MAIL_ID,
     mailGid: MAIL_ID,
     home: (user) => join(folder, 'home', user),

@@ -36,18 +36,30 @@ export const dsync = (uid: number, mailLocation: string, args: readonly string[]
 
 export interface OurServer extends AsyncDisposable {
   readonly port: number;
+  /** Of a listener that speaks TLS, where it has certificates. */
+  readonly tlsPort: number;
   log(): string;
 }
 
-/** `dsync-server` on a free loopback port. @param more further words of its command line */
+/**
+ * `dsync-server` on free loopback ports.
+ * @param more further words of its command line
+ * @param certificates the folder with its certificate; without one it speaks no TLS
+ */
 export const startOurServer = async (
   uid: number,
   mailLocation: string,
   more: readonly string[] = [],
+  certificates?: string,
 ): Promise<OurServer> => {
-  const [port = 0] = await freePorts(1);
+  const [port = 0, tlsPort = 0] = await freePorts(2);
   const settings = ['-o', `mail_location=${mailLocation}`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`, ...more];
-  const [program, args] = asMailUser(uid, 'dsync-server', [...settings, '--listen', `tcp:127.0.0.1:${port}`]);
+  const listen = ['--listen', `tcp:127.0.0.1:${port}`];
+  if (certificates !== undefined) {
+    settings.push('-o', `ssl_cert=<${certificates}/server.crt`, '-o', `ssl_key=<${certificates}/server.key`);
+    listen.push('--listen', `tcps:127.0.0.1:${tlsPort}`);
+  }
+  const [program, args] = asMailUser(uid, 'dsync-server', [...settings, ...listen]);
   const child: ChildProcess = spawn(program, args, {
     env: { ...CLEAN_ENVIRONMENT, HOME: '/nonexistent' },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -61,5 +73,5 @@ export const startOurServer = async (
     await endProcess(child);
     throw error;
   }
-  return { port, log, [Symbol.asyncDispose]: () => endProcess(child) };
+  return { port, tlsPort, log, [Symbol.asyncDispose]: () => endProcess(child) };
 };

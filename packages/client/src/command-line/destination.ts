@@ -7,6 +7,8 @@ export type Destination =
   /** A program whose stdin and stdout are the connection. */
   | { readonly kind: 'command'; readonly argv: readonly string[] }
   | { readonly kind: 'tcp' | 'tcps'; readonly host: string; readonly port: number | null }
+  /** A doveadm server's UNIX socket. */
+  | { readonly kind: 'unix'; readonly path: string }
   /** The setting dsync_remote_cmd; `user` is the other side's, null: the same as here. */
   | {
       readonly kind: 'remote';
@@ -35,6 +37,10 @@ export function parseDestination(words: readonly string[]): Destination {
 
 function parseScheme(word: string, scheme: string, rest: string): Destination {
   if (scheme === 'tcp' || scheme === 'tcps') return parseTcp(word, scheme, rest);
+  if (scheme === 'unix') {
+    if (rest === '' || rest.includes('\0')) throw new UsageError(`unix: needs the path of a socket`);
+    return { kind: 'unix', path: rest };
+  }
   if (scheme === 'remote' || scheme === 'remoteprefix') {
     const at = rest.lastIndexOf('@');
     return remote(at < 0 ? '' : rest.slice(0, at), rest.slice(at + 1), null, scheme === 'remoteprefix');

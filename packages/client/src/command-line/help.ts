@@ -12,7 +12,7 @@ const TEXTS: Readonly<
     usage:
       'dsync sync [options] DESTINATION\n\nMakes two mail stores identical, two ways: no change made on either side is lost.',
     options: SYNC_OPTIONS,
-    more: 'DESTINATION: maildir:PATH | remote:[LOGIN@]HOST | remoteprefix:[LOGIN@]HOST | tcp:HOST[:PORT] | tcps:HOST[:PORT] | COMMAND [ARGUMENTS]\nExit status: 0 done; 2 done, but run again; 64 usage; 67 no such user; 68 no such mailbox or host; 75 temporary failure; 77 permission; 78 configuration.',
+    more: 'DESTINATION: maildir:PATH | remote:[LOGIN@]HOST | remoteprefix:[LOGIN@]HOST | tcp:HOST[:PORT] | tcps:HOST[:PORT] | unix:PATH | COMMAND [ARGUMENTS]\nExit status: 0 done; 2 done, but run again; 64 usage; 67 no such user; 68 no such mailbox or host; 75 temporary failure; 77 permission; 78 configuration.',
   },
   backup: {
     usage:

@@ -29,6 +29,8 @@ export interface LoginOptions {
   readonly verbose: boolean;
   readonly timeoutMs: number;
   readonly onLog: (line: RemoteLogLine) => void;
+  /** Encrypts the connection after the server's greeting, proving who the server is, where that is asked for. */
+  readonly startTls?: () => Promise<Duplex>;
 }
 
 /** Bytes of the opening; the server's log lines are among them. */
@@ -36,17 +38,32 @@ const MAX_OPENING = 256 * 1024;
 
 type Decode = (chunk: Buffer) => readonly Buffer[];
 
+/** The first minor whose servers know STARTTLS (dovecot-wire.md §1.9). */
+const STARTTLS_MINOR = 2;
+
 /**
  * Logs in and asks for `dsync-server`.
  * @returns the session's bytes
  * @throws {TransportError} login failed (75), the server's refusal with its status (67, 64, …); {ProtocolError}
  */
-export async function openSession(stream: Duplex, options: LoginOptions): Promise<Duplex> {
+export async function openSession(raw: Duplex, options: LoginOptions): Promise<Duplex> {
   const limits = { maxLine: MAX_DOVEADM_LINE, maxBytes: MAX_OPENING, deadlineMs: options.timeoutMs };
+  let stream = raw;
   stream.write(printVersionLine('doveadm-server', DOVEADM_CLIENT_MINOR));
   let input = new LineInput(stream, limits);
   try {
-    const minor = await logIn(stream, input, options);
+    const greeting = await greeted(input);
+    if (options.startTls !== undefined) {
+      mustOfferTls(greeting);
+      stream.write('STARTTLS\n');
+      // What came in clear text behind the greeting is nobody's word.
+      if (input.release().length > 0) throw new ProtocolError('Garbage', 'clear text before STARTTLS');
+      stream = await options.startTls();
+      input = new LineInput(stream, limits);
+    }
+    // Inside TLS nothing is said again: the server waits for the password.
+    if (!greeting.trusted) await logIn(stream, input, options, greeting);
+    const { minor } = greeting;
     const decode = minor >= 1 ? demultiplexer(options) : null;
     input = new LineInput(stream, { ...limits, first: input.release(), ...(decode === null ? {} : { decode }) });
     if (minor >= 3) stream.write('\t\tOPTION\tlog-passthrough\n');
@@ -59,25 +76,41 @@ export async function openSession(stream: Duplex, options: LoginOptions): Promis
   }
 }
 
-/** VERSION comes before the sign, after it, or never. @returns the server's minor */
-async function logIn(stream: Duplex, input: LineInput, options: LoginOptions): Promise<number> {
-  let minor = 0;
-  const sign = async (): Promise<string> => {
-    const line = await input.line();
-    if (!line.startsWith('VERSION\t')) return line;
-    minor = parseVersionLine(line, 'doveadm-client');
-    return await input.line();
-  };
-  const first = await sign();
-  if (first === '+') return minor;
-  if (first !== '-') throw new ProtocolError('Garbage', 'the server is no doveadm server');
+/** What the server says of itself. */
+interface Greeting {
+  /** Old servers tell it as late as with the answer to the password. */
+  minor: number;
+  readonly trusted: boolean;
+}
+
+/** VERSION comes before the sign, after it, or never. */
+async function greeted(input: LineInput): Promise<Greeting> {
+  const greeting = { minor: 0 };
+  const sign = await signLine(input, greeting);
+  if (sign !== '+' && sign !== '-') throw new ProtocolError('Garbage', 'the server is no doveadm server');
+  return { ...greeting, trusted: sign === '+' };
+}
+
+async function signLine(input: LineInput, greeting: { minor: number }): Promise<string> {
+  const line = await input.line();
+  if (!line.startsWith('VERSION\t')) return line;
+  greeting.minor = parseVersionLine(line, 'doveadm-client');
+  return await input.line();
+}
+
+/** Going on without encryption is never the answer. @throws {TransportError} */
+function mustOfferTls({ minor, trusted }: Greeting): void {
+  if (trusted || minor < STARTTLS_MINOR)
+    throw new TransportError('NoStartTls', 'the server does not offer STARTTLS, which doveadm_ssl asks for', 75);
+}
+
+async function logIn(stream: Duplex, input: LineInput, options: LoginOptions, greeting: Greeting): Promise<void> {
   if (options.password === null) {
     throw new TransportError('LoginFailed', 'the server wants a password: set doveadm_password', 75);
   }
   stream.write(printPlainLine(options.password));
-  if ((await sign()) !== '+')
+  if ((await signLine(input, greeting)) !== '+')
     throw new TransportError('LoginFailed', 'login failed: the server does not accept doveadm_password', 75);
-  return minor;
 }
 
 function demultiplexer(options: LoginOptions): Decode {

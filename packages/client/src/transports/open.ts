@@ -10,6 +10,7 @@ import type { MailStore } from '@dsync/storage';
 import type { Destination } from '../command-line/destination.ts';
 import type { SyncRequest } from '../command-line/sync-request.ts';
 import type { Connection } from './connection.ts';
+import type { LoginOptions } from './doveadm-login.ts';
 
 export interface OpenContext {
   readonly request: SyncRequest;
@@ -51,20 +52,31 @@ export async function openConnection(destination: Destination, context: OpenCont
     case 'tcps': {
       const { connectTcp } = await import('./tcp.ts');
       return await connectTcp({
+        ...loginOptions(context),
         host: destination.host,
         port: destination.port ?? settings.doveadmPort,
-        tls: destination.kind === 'tcps' ? settings.tls : null,
-        user: request.user,
-        password: settings.doveadmPassword,
-        debug: log.level === 'debug',
-        verbose: log.level === 'info',
-        timeoutMs: request.connectTimeoutMs,
-        onLog: ({ level, text }) => log[level === 'fatal' || level === 'panic' ? 'error' : level](`remote: ${text}`),
+        encryption: destination.kind === 'tcps' ? 'ssl' : settings.doveadmSsl,
+        tls: settings.tls,
       });
+    }
+    case 'unix': {
+      const { connectUnix } = await import('./tcp.ts');
+      return await connectUnix({ ...loginOptions(context), path: destination.path });
     }
     default:
       return destination satisfies never;
   }
+}
+
+function loginOptions({ request, settings, log }: OpenContext): LoginOptions {
+  return {
+    user: request.user,
+    password: settings.doveadmPassword,
+    debug: log.level === 'debug',
+    verbose: log.level === 'info',
+    timeoutMs: request.connectTimeoutMs,
+    onLog: ({ level, text }) => log[level === 'fatal' || level === 'panic' ? 'error' : level](`remote: ${text}`),
+  };
 }
 
 async function openLocal(location: MailLocation, context: OpenContext): Promise<Connection> {

@@ -1,9 +1,10 @@
-/** `tcp:` and `tcps:`: a doveadm server. */
+/** `tcp:`, `tcps:` and `unix:`: a doveadm server. */
 import { existsSync, readFileSync } from 'node:fs';
-import { connect, isIP, type Socket } from 'node:net';
+import { connect, isIP, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
-import type { TlsSettings } from '@dsync/settings';
+import type { DoveadmSsl, TlsSettings } from '@dsync/settings';
 
 import { TransportError, type Connection } from './connection.ts';
 import { openSession, type LoginOptions } from './doveadm-login.ts';
@@ -11,33 +12,73 @@ import { openSession, type LoginOptions } from './doveadm-login.ts';
 export interface TcpOptions extends LoginOptions {
   readonly host: string;
   readonly port: number;
-  /** Null: clear text. */
-  readonly tls: TlsSettings | null;
+  /** Clear text, TLS at once, or TLS after the server's greeting. */
+  readonly encryption: DoveadmSsl;
+  readonly tls: TlsSettings;
+}
+
+export interface UnixOptions extends LoginOptions {
+  readonly path: string;
 }
 
 /** Milliseconds that the server gets to close after the session. */
 const LINGER_MS = 2_000;
 
 /**
- * Connects, proves the server's name with `tcps:`, logs in and starts the session.
+ * Connects, proves the server's name where TLS is spoken, logs in and starts the session.
  * @throws {TransportError} 68 for a host that does not exist, 75 for a connection that fails; see `openSession`
  */
 export async function connectTcp(options: TcpOptions): Promise<Connection> {
-  const socket = await connected(options);
+  const { host, port, encryption, tls, timeoutMs } = options;
+  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const socket =
+    encryption === 'ssl'
+      ? await established(connectTls({ host, port, ...trust(tls, host) }), 'secureConnect', where, timeoutMs)
+      : await established(connect({ host, port }), 'connect', where, timeoutMs);
+  const startTls = (): Promise<Socket> =>
+    established(connectTls({ socket, ...trust(tls, host) }), 'secureConnect', where, timeoutMs);
+  return await opened(socket, encryption === 'starttls' ? { ...options, startTls } : options);
+}
+
+/**
+ * The same over a UNIX socket, whose folder decides who may come.
+ * @throws {TransportError} as `connectTcp`
+ */
+export async function connectUnix(options: UnixOptions): Promise<Connection> {
+  const socket = await established(connect({ path: options.path }), 'connect', options.path, options.timeoutMs);
+  return await opened(socket, options);
+}
+
+async function opened(socket: Socket, options: LoginOptions): Promise<Connection> {
+  // With STARTTLS the bytes go through another stream later, which closes this one with it.
+  let wire = socket;
+  const { startTls } = options;
+  const upgrade = async (encrypt: () => Promise<Duplex>): Promise<Duplex> => {
+    const stream = await encrypt();
+    if (stream instanceof Socket) wire = stream;
+    return stream;
+  };
   try {
-    const carrier = await openSession(socket, options);
-    return { carrier, distant: !isLoopback(socket.remoteAddress ?? ''), close: () => closeSocket(socket) };
+    const carrier = await openSession(socket, {
+      ...options,
+      ...(startTls === undefined ? {} : { startTls: () => upgrade(startTls) }),
+    });
+    return { carrier, distant: isDistant(socket), close: () => closeSocket(wire) };
   } catch (error) {
+    wire.destroy();
     socket.destroy();
     throw error;
   }
 }
 
-function connected(options: TcpOptions): Promise<Socket | TLSSocket> {
-  const { host, port, tls } = options;
-  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** Waits until a connection stands. @throws {TransportError} */
+function established<S extends Socket | TLSSocket>(
+  socket: S,
+  event: 'connect' | 'secureConnect',
+  where: string,
+  timeoutMs: number,
+): Promise<S> {
   return new Promise((resolve, reject) => {
-    const socket = tls === null ? connect({ host, port }) : connectTls({ host, port, ...trust(tls, host) });
     const fail = (error: Error): void => {
       clearTimeout(timer);
       socket.destroy();
@@ -46,16 +87,12 @@ function connected(options: TcpOptions): Promise<Socket | TLSSocket> {
     const timer = setTimeout(
       () =>
         fail(
-          new TransportError(
-            'ConnectTimeout',
-            `connect(${where}) failed: no answer within ${options.timeoutMs / 1000} s`,
-            75,
-          ),
+          new TransportError('ConnectTimeout', `connect(${where}) failed: no answer within ${timeoutMs / 1000} s`, 75),
         ),
-      options.timeoutMs,
+      timeoutMs,
     );
     socket.once('error', (cause: Error) => fail(connectError(where, cause)));
-    socket.once(tls === null ? 'connect' : 'secureConnect', () => {
+    socket.once(event, () => {
       clearTimeout(timer);
       socket.removeAllListeners('error');
       // Reported by whoever reads or writes.
@@ -95,8 +132,10 @@ function systemAuthorities(): string | undefined {
   return file === undefined ? undefined : readFileSync(file, 'utf8');
 }
 
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address);
+/** A UNIX socket has no address. */
+function isDistant(socket: Socket): boolean {
+  const address = socket.remoteAddress ?? '::1';
+  return !(address === '::1' || /^(::ffff:)?127\./.test(address));
 }
 
 function closeSocket(socket: Socket): Promise<null> {

@@ -10,6 +10,8 @@ import { readTls, type TlsSettings } from './tls.ts';
 /** dsync's own default port for `tcp:` and `tcps:` is that of a doveadm server. */
 export const DEFAULT_PORT = 12345;
 
+export type DoveadmSsl = 'no' | 'ssl' | 'starttls';
+
 export interface Settings {
   /** The user's mail; null: not set. Variables are not expanded. */
   readonly mailLocation: MailLocation | null;
@@ -21,6 +23,8 @@ export interface Settings {
   readonly doveadmPort: number;
   /** Secret. Null: nobody can log in over TCP. */
   readonly doveadmPassword: string | null;
+  /** What `tcp:` does: clear text, TLS at once (as `tcps:`), or TLS after the server's greeting. */
+  readonly doveadmSsl: DoveadmSsl;
   readonly dsyncRemoteCommand: string;
   readonly dsyncAltChar: string;
   readonly dsyncHashedHeaders: readonly string[];
@@ -69,6 +73,7 @@ export function settingsOf(root: Section, used: Set<string> = new Set()): Settin
     hostname: read.text('hostname') ?? null,
     doveadmPort: read.number('doveadm_port', 0, 0, 65_535) || DEFAULT_PORT,
     doveadmPassword: read.text('doveadm_password') ?? null,
+    doveadmSsl: read.choice('doveadm_ssl', { no: 'no', ssl: 'ssl', starttls: 'starttls' }, 'no'),
     dsyncRemoteCommand: read.text('dsync_remote_cmd') ?? 'ssh -l%{login} %{host} doveadm dsync-server -u%u',
     dsyncAltChar: altChar(read),
     dsyncHashedHeaders: hashedHeaders(read),
