@@ -184,6 +184,24 @@ describe('two Maildirs on this machine', () => {
     expect(place.subjects('b', '', 'u2')).toEqual(['two S']);
   });
 
+  test('in Dovecot’s text too; a dry run then says what the run does', async () => {
+    using place = new Place();
+    // As many on each side: the numbers of the two mailboxes are equal, the mails are not.
+    for (const side of ['a', 'b'] as const) for (const n of [1, 2, 3]) place.deliver(side, `${side}${n}`);
+    const there = [DSYNC_SERVER, '-o', place.mail('b'), '-u', 'u1', 'dsync-server'];
+    const sync = async (...options: string[]): Promise<unknown> => {
+      const words = ['sync', '-u', 'u1', '--dialect', 'dovecot', '--json', ...options, ...there];
+      const outcome = await run(DSYNC, ['-o', place.mail('a'), ...words]);
+      return JSON.parse(outcome.stdout).totals;
+    };
+    const planned = await sync('--dry-run');
+    expect(place.subjects('a')).toEqual(['a1', 'a2', 'a3']);
+    expect(planned).toMatchObject({ local: { saved: 3 }, remote: { saved: 3 } });
+    expect(await sync()).toEqual(planned);
+    expect(place.subjects('b')).toEqual(['a1', 'a2', 'a3', 'b1', 'b2', 'b3']);
+    expect(place.subjects('a')).toEqual(place.subjects('b'));
+  });
+
   test('backup undoes what the destination has more', async () => {
     using place = new Place();
     place.deliver('a', 'one', { flags: 'S' });

@@ -126,6 +126,24 @@ describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => {
   describe.each(FEATURES['2.4'])('dsync_features = %s', (feature) => stories('2.4', feature));
 });
 
+/** Asked by GUIDs it tells no hashes, so it is asked once more. */
+const dryRun: Story = async (ends, pairing) => {
+  const user = await makeUser(ends, pairing);
+  const totals = async (...options: string[]): Promise<unknown> =>
+    JSON.parse(await runWell(ends, pairing, user, ['sync', ...options])).totals;
+  await append(ends, user.theirs, '1', '2', '3');
+  const first = await totals('--dry-run');
+  expect(first).toMatchObject({ local: { saved: 3 }, remote: { saved: 0 } });
+  expect(await totals()).toEqual(first);
+  await append(ends, user.ours, '4');
+  await command(ends, user.theirs, 'UID STORE 1 +FLAGS.SILENT (\\Flagged)');
+  const before = [await judge(ends, user.theirs), await judge(ends, user.ours)];
+  const second = await totals('--dry-run');
+  expect([await judge(ends, user.theirs), await judge(ends, user.ours)]).toEqual(before);
+  expect(second).toMatchObject({ local: { saved: 0, flagged: 1 }, remote: { saved: 1, flagged: 0 } });
+  expect(await totals()).toEqual(second);
+};
+
 function stories(version: Pairing['version'], feature: string): void {
   let ends: Ends;
   beforeAll(async () => {
@@ -141,6 +159,9 @@ function stories(version: Pairing['version'], feature: string): void {
   const cases = (['server', 'client'] as const).flatMap((dovecotIs) =>
     Object.entries(STORIES).map(([name, story]) => ({ dovecotIs, name, story })),
   );
+  test('a dry run', async () => {
+    await dryRun(ends, { version, dovecotIs: 'server', carrier: 'tcp' });
+  });
   test.each(cases)('as $dovecotIs: $name', async ({ dovecotIs, story }) => {
     await story(ends, { version, dovecotIs, carrier: 'tcp' });
   });

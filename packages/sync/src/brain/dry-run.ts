@@ -21,7 +21,7 @@ import { receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { expectKind, isKind } from './mail-messages.ts';
 import type { Session } from './session.ts';
-import { countTree, treeContext, type TreeOutcome } from './tree-outcome.ts';
+import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-outcome.ts';
 
 /** The plan of both trees, as the run itself would make it. Nothing is changed. */
 export async function askForTree(session: Session): Promise<TreeOutcome> {
@@ -38,6 +38,7 @@ export async function askForTree(session: Session): Promise<TreeOutcome> {
   const yielded = channel.peer.isDovecot ? yieldedNumbers(select(left), remote, context) : [];
   for (const yielding of yielded) notes.renumbered.set(yielding.guid, yielding);
   const merge = planTree(select(withNumbers(left, yielded)), remote, context);
+  noteAdoptions(session, merge.mailboxes, ({ local, guid }) => !channel.peer.isDovecot || local?.guid !== guid);
   const plan = { local: [...gone, ...adoptions(left, yielded), ...merge.local], remote: merge.remote };
   for (const side of ['local', 'remote'] as const)
     for (const operation of plan[side]) observer.treeOperation?.(side, operation);

@@ -176,8 +176,9 @@ class Opened implements AsyncDisposable {
     mailbox: Mailbox | null,
     lock: AsyncDisposable | null,
   ): Promise<Opened> {
-    const { uidValidity } = session.notes.renumbered.get(guid) ?? {};
-    const status = { ...(await view.status()), ...(uidValidity === undefined ? {} : { uidValidity }) };
+    const present = await view.status();
+    const would = session.rules.dryRun ? session.notes.renumbered.get(guid) : undefined;
+    const status = would === undefined ? present : { ...present, uidValidity: would.uidValidity };
     const known = session.common?.get(guid);
     // UID 0 says that nothing is known to be common: the lists have to be complete, older expunges included.
     const common = known !== undefined && known.lastCommonUid > 0 && usesCommon(session) ? known : null;

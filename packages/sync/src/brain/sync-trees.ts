@@ -10,7 +10,7 @@ import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-
 import { allEnded } from './deferred.ts';
 import { askForTree } from './dry-run.ts';
 import { peerIsOurs, type Session } from './session.ts';
-import { countTree, treeContext, type TreeOutcome } from './tree-outcome.ts';
+import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-outcome.ts';
 
 /** Exchanges the trees, merges them and carries out the own part, unless it is a dry run. */
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
@@ -21,6 +21,7 @@ export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
   const plan = { local: merge.local, remote: merge.remote };
   if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: countTree(merge.local), plan };
+  if (!peerIsOurs(session.channel)) noteAdoptions(session, merge.mailboxes, ({ local, guid }) => local?.guid !== guid);
   const applied = await applyTree(store, merge.local, { altChar: rules.altChar, observer });
   notes.unexpected.push(...(deleted?.unexpected ?? []), ...applied.unexpected);
   const mailboxesDeleted = applied.counts.mailboxesDeleted + (deleted?.counts.mailboxesDeleted ?? 0);

@@ -17,6 +17,19 @@ export function treeContext({ rules, channel }: Session, { escapeChar }: Receive
   return { mode: rules.mode, source, altChar: rules.altChar, ...(lost ? { escapeChar } : {}) };
 }
 
+/** Notes the mailboxes that had another GUID until now, so that equal numbers are not taken for equal mails. */
+export function noteAdoptions(
+  { notes }: Session,
+  mailboxes: readonly MergedMailbox[],
+  adopts: (mailbox: MergedMailbox) => boolean,
+): void {
+  for (const mailbox of mailboxes) {
+    const { guid, local, remote } = mailbox;
+    if (local === undefined || remote === undefined || local.guid === remote.guid || !adopts(mailbox)) continue;
+    notes.renumbered.set(guid, { from: local.guid, guid, uidValidity: local.uidValidity });
+  }
+}
+
 /** What a plan comes to if it is carried out as it is. */
 export function countTree(operations: readonly TreeOperation[]): TreeCounts {
   const count = (...ops: readonly TreeOperation['op'][]): number =>
