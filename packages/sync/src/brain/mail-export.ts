@@ -22,13 +22,13 @@ export class MailExport {
   }
 
   /**
-   * Answers the requests in UID order, whatever order they came in: a Dovecot asks in that of a hash table, but its mbox
-   * files keep mails as they come, and their UIDs have to ascend.
+   * Answers the requests: our own kind's in their order, which is that of the UIDs that the mails are to get there; a
+   * Dovecot's in UID order, since it asks in that of a hash table, but its mbox files keep mails as they come.
    * @throws {ProtocolError} `BadValue` for a mail that was not offered in this mailbox
    */
   async send(requests: readonly MessageOf<'mailRequest'>[]): Promise<void> {
     const found = requests.map((request) => ({ request, mail: this.#find(request) }));
-    found.sort((a, b) => a.mail.uid - b.mail.uid);
+    if (!this.#answersByUid) found.sort((a, b) => a.mail.uid - b.mail.uid);
     for (const { request, mail } of found) await this.#send(request, mail);
   }
 

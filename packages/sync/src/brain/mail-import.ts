@@ -30,6 +30,10 @@ export class MailImport implements AsyncDisposable {
   readonly #waiting = new Map<string | Uid, SaveOperation[]>();
   readonly #byUid: boolean;
   readonly #inBlocks: boolean;
+  /** Final UIDs of all saves, ascending, and how many of the first of them have come. */
+  readonly #finalUids: readonly Uid[];
+  readonly #come = new Set<Uid>();
+  #firstCome = 0;
   readonly #pending = new Set<Promise<void>>();
   #transaction: MailboxTransaction;
   #failure: { readonly reason: unknown } | null = null;
@@ -53,16 +57,17 @@ export class MailImport implements AsyncDisposable {
     this.#plan = plan;
     this.#attributes = attributes;
     this.#transaction = transaction;
-    let wanted = 0;
+    const finalUids: Uid[] = [];
     for (const operation of plan.operations) {
       if (operation.op !== 'save') continue;
-      wanted += 1;
+      finalUids.push(operation.uid);
       const key = byUid ? operation.remoteUid : operation.guid;
       const waiting = this.#waiting.get(key);
       if (waiting === undefined) this.#waiting.set(key, [operation]);
       else waiting.push(operation);
     }
-    this.wanted = wanted;
+    this.wanted = finalUids.length;
+    this.#finalUids = finalUids.sort((a, b) => a - b);
     // UIDs only ever rise: a block may be committed only if nothing else wants a UID between its mails.
     this.#inBlocks =
       !plan.rebuild && plan.operations.every((o) => o.op === 'save' || o.op === 'flag' || o.op === 'expunge');
@@ -93,6 +98,7 @@ export class MailImport implements AsyncDisposable {
     const operations = this.#byUid ? this.#claimByUid(mail.uid) : this.#claim(mail.guid, mail.uid);
     if (operations.length === 0) throw new ProtocolError('Unexpected', 'the peer sent a mail that nobody asked for');
     this.received += operations.length;
+    for (const { uid } of operations) this.#come.add(uid);
     // Vanished at the other side since it was announced: the next run is told why.
     if (mail.body === undefined) return;
     const body = operations.length > 1 ? await whole(mail.body) : mail.body;
@@ -169,11 +175,21 @@ export class MailImport implements AsyncDisposable {
 
   async #commitBlock(): Promise<void> {
     if (!this.#inBlocks || (this.#blockMails < BLOCK_MAILS && this.#blockBytes < BLOCK_BYTES)) return;
+    if (!this.#hasNoGap()) return;
     await this.#settle();
     this.#results.push(await this.#transaction.commit());
     this.#transaction = await this.#mailbox.begin();
     this.#blockMails = 0;
     this.#blockBytes = 0;
+  }
+
+  /** Whether no mail is yet to come that has its place before one that is here; a Dovecot sends them in an order of its own. */
+  #hasNoGap(): boolean {
+    for (let uid = this.#finalUids[this.#firstCome]; uid !== undefined; uid = this.#finalUids[this.#firstCome]) {
+      if (!this.#come.delete(uid)) break;
+      this.#firstCome += 1;
+    }
+    return this.#come.size === 0;
   }
 
   async #settle(): Promise<void> {

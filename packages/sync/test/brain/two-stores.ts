@@ -16,15 +16,16 @@ export async function syncStores(
   starting: MailStore,
   other: MailStore,
   options: Partial<SyncOptions> = {},
+  dialect: 'auto' | 'dovecot' = 'auto',
 ): Promise<{ readonly master: SyncReport; readonly slave: SlaveReport }> {
   const all = { ...DEFAULT_OPTIONS, ...options };
   const [a, b] = createPipe();
   const master = async (): Promise<SyncReport> => {
-    await using channel = await openChannel(a, { role: 'master', handshake: masterHandshake(all, 'host') });
+    await using channel = await openChannel(a, { role: 'master', handshake: masterHandshake(all, 'host'), dialect });
     return await runMaster(starting, channel, all, {}, 'host');
   };
   const slave = async (): Promise<SlaveReport> => {
-    await using channel = await openChannel(b, { role: 'slave', handshake: slaveHandshake('host') });
+    await using channel = await openChannel(b, { role: 'slave', handshake: slaveHandshake('host'), dialect });
     return await runSlave(other, channel, {}, 'host');
   };
   const [m, s] = await Promise.allSettled([master(), slave()]);
