@@ -115,6 +115,17 @@ describe('two Maildirs on this machine', () => {
     });
   });
 
+  test.each(['native', 'dovecot'] as const)('--dialect %s is spoken', async (dialect) => {
+    using place = new Place();
+    place.deliver('a', 'one', { flags: 'S' });
+    place.deliver('b', 'two');
+    const there = [DSYNC_SERVER, '-o', place.mail('b'), '-u', 'u1', 'dsync-server'];
+    const words = ['-o', place.mail('a'), 'sync', '-u', 'u1', '--json', '--dialect', dialect, ...there];
+    expect(JSON.parse((await run(DSYNC, words)).stdout)).toMatchObject({ result: 'ok', dialect, exitCode: 0 });
+    expect(place.subjects('b')).toEqual(place.subjects('a'));
+    expect(place.subjects('a')).toEqual(['one S', 'two']);
+  });
+
   test('--json also tells of a failure', async () => {
     using place = new Place();
     const outcome = await run(DSYNC, ['-o', place.mail('a'), 'sync', '-u', 'u1', '--json', 'tcp:127.0.0.1:1']);
