@@ -41,6 +41,8 @@ const STATE = {
 /** What a master says that has one INBOX; a test says what is special. */
 interface Script {
   readonly version?: Version;
+  /** Of its INBOX, if it is not ours. */
+  readonly guid?: string;
   readonly handshake?: Values;
   readonly nodes?: readonly Values[];
   readonly deletions?: Values;
@@ -74,17 +76,18 @@ const BOTH = [m(1), m(2, { keyword_changes: '=old' })];
 async function serve(store: MailStore, script: Script): Promise<{ report: SlaveReport; heard: string[] }> {
   const version = script.version ?? DOVECOT_2_3_19;
   const say = (item: string, values: Values = {}): string => record(version, item, values);
-  const inboxNode = { name: 'INBOX', existence: 'y', mailbox_guid: GUID, uid_validity: 1001, uid_next: 3 };
+  const { guid = GUID } = script;
+  const inboxNode = { name: 'INBOX', existence: 'y', mailbox_guid: guid, uid_validity: 1001, uid_next: 3 };
   const noMails = script.handshake?.['no_mail_sync'] !== undefined;
   const mailbox = [
-    say('B', { ...NUMBERS, ...script.numbers }),
+    say('B', { ...NUMBERS, mailbox_guid: guid, ...script.numbers }),
     ...(version.minor < 1 ? [] : [...(script.attributes ?? []), END]),
     ...(script.changes ?? BOTH).map((values) => say('C', values)),
     END,
     END, // requests
     ...(script.mails ?? []),
     END,
-    say('S', { ...STATE, ...script.state }),
+    say('S', { ...STATE, mailbox_guid: guid, ...script.state }),
   ];
   const peer = new ScriptedPeer(version, [
     say('H', {
@@ -319,6 +322,52 @@ test('one mailbox by a special use, of which a Dovecot tells none itself, is ref
   await expect(serve(await inbox(), { handshake: { sync_box: '\\Sent' } })).rejects.toThrow(
     '\\Sent cannot be selected by its special use from the other side; name the mailbox',
   );
+});
+
+describe('what is settled before the Dovecot can see it', () => {
+  const OTHER = 'b2'.padStart(32, '0');
+  const named = (heard: readonly string[]): string[] =>
+    heard.filter((line) => line.startsWith('N')).map((line) => line.split('\t').slice(0, 3).join(' '));
+
+  test('a mailbox that takes its GUID is compared, although all numbers agree then', async () => {
+    const store = await inbox();
+    const { heard } = await serve(store, {
+      guid: OTHER,
+      handshake: { sync_type: 'c' },
+      numbers: { highest_modseq: 1 },
+      changes: [
+        { type: 's', uid: 1, guid: guidOf('m1'), modseq: 1 },
+        { type: 's', uid: 2, guid: guidOf('other'), modseq: 1 },
+      ],
+      mails: [say('M', { guid: guidOf('other'), received_date: 1, stream: '' }) + stream('other')],
+      state: { last_common_uid: 4 },
+    });
+    expect(named(heard)).toEqual([`NINBOX y ${OTHER}`]);
+    expect(
+      heard
+        .find((line) => line.startsWith('B'))
+        ?.split('\t')
+        .slice(0, 6),
+    ).toEqual(
+      // No mailbox has 0 for its first recent UID.
+      [`B${OTHER}`, '1001', '3', '2', '0', '1'],
+    );
+    const seen = (await readSide(store)).mailboxes['INBOX'];
+    expect(seen?.messages.map(({ uid: number, guid }) => `${number} ${guid}`)).toEqual(['1 m1', '3 m2', '4 other']);
+  });
+
+  test('a mailbox that it has deleted and made anew is not told any more', async () => {
+    const store = await inbox();
+    await store.user.createMailbox(['foo'], { guid: mailboxGuid('c1'.padStart(32, '0')), uidValidity: 7 });
+    await store.user.subscribe(['foo']);
+    const { heard } = await serve(store, {
+      handshake: { no_mail_sync: '' },
+      nodes: [{ name: 'foo', existence: 'y', mailbox_guid: 'c2'.padStart(32, '0'), uid_validity: 8, uid_next: 1 }],
+      deletions: { mailboxes: `${'c1'.padStart(32, '0')} 1900000000` },
+    });
+    expect(named(heard)).toEqual([`NINBOX y ${GUID}`, 'Nfoo n \u0002']);
+    expect((await readSide(store)).mailboxes['foo']?.guid).toBe('c2'.padStart(32, '0'));
+  });
 });
 
 describe('another version', () => {
