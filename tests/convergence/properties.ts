@@ -24,7 +24,7 @@ export interface ConvergenceWorld {
   /** What clients were shown is told by the place of files: the sides may need some more runs to agree on that. */
   readonly recentLater?: true;
   /** Stories of two-way syncs that are told besides. */
-  readonly told?: readonly Story[];
+  readonly told?: { readonly twoWay: readonly Story[]; readonly forgetful: readonly Story[] };
   /** A place for one story. */
   open(): Promise<{ readonly clock: Clock; readonly makePlace: MakePlace } & AsyncDisposable>;
 }
@@ -55,7 +55,7 @@ export function testConvergence(world: ConvergenceWorld): void {
     for (const forget of [false, true]) {
       property.prop(
         [stories(['sync'], { ...world.deeds, forget })],
-        forget ? runs(world.runs.forgetful) : runs(world.runs.twoWay, world.told),
+        forget ? runs(world.runs.forgetful, world.told?.forgetful) : runs(world.runs.twoWay, world.told?.twoWay),
       )(
         `make both sides equal, lose and double nothing, and leave nothing to do${forget ? ', also when a side loses its history' : ''}`,
         async (story) => {

@@ -87,6 +87,8 @@ export const MESSAGES = {
       changesDuringSync: f('flag', 'changes_during_sync'),
       /** What the sender did to its own mailbox: saved, copied, flagged, expunged, renumbered. */
       applied: n('u32List', 'applied'),
+      /** With a common state: that of the sender's mailbox after its changes, if nobody else makes any. */
+      digest: n('text', 'digest'),
     },
   },
 

@@ -15,6 +15,7 @@ import type { Body, Conversation, MessageOf, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
 import { StoreError, type Attribute, type Mailbox, type MailboxChanges, type MailFacts } from '@dsync/storage';
 
+import { digestAfter } from '../mails/digest-after.ts';
 import { identityOf } from '../mails/identity.ts';
 import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
 import { planMails } from '../mails/plan-mails.ts';
@@ -49,7 +50,7 @@ export interface MailboxOutcome {
   readonly report: MailboxReport;
   /** What is common now; null: do not trust, look at everything next time. */
   readonly state: MailboxSyncState | null;
-  /** Why the common state does not hold; nothing was changed here then. */
+  /** Why the common state does not hold. */
   readonly stale: string | null;
 }
 
@@ -87,6 +88,8 @@ class Exchange implements AsyncDisposable {
   #import: MailImport | null = null;
   #plans: MailboxReport['plan'];
   #stale: string | null = null;
+  /** Of a mailbox that was compared from a common state, when this side's plan is carried out. */
+  #digest: string | undefined;
   #remoteCounts: MailCounts = NO_MAILS;
 
   private constructor(
@@ -127,6 +130,8 @@ class Exchange implements AsyncDisposable {
     const local = await this.#applied.promise;
     const theirs = await this.#peerState.promise;
     const planned = this.#plans === undefined ? local : countMails(this.#plans.local);
+    if (this.#digest !== undefined && theirs.digest !== undefined && theirs.digest !== this.#digest)
+      this.#stale ??= 'both sides’ changes since then do not make them equal';
     return {
       report: this.#report(planned),
       state: this.#commonState(this.#ownState(local), theirs),
@@ -189,18 +194,16 @@ class Exchange implements AsyncDisposable {
       for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
         theirs.add(expectKind(m, 'mailChange', 'changes of a mailbox'));
       }
-      const plan = await this.#merge(theirs);
+      const lookup = await this.#lookup();
+      const plan = await this.#merge(theirs, lookup);
+      const changed = planAttributes(this.#attributes, attributes, {
+        ...this.#session.rules,
+        commonModseq: this.#talk.common?.lastCommonModseq ?? null,
+      });
       if (this.#receivesMails && this.#talk.mailbox !== null) {
-        this.#import = await MailImport.begin(
-          this.#talk.mailbox,
-          plan,
-          planAttributes(this.#attributes, attributes, {
-            ...this.#session.rules,
-            commonModseq: this.#talk.common?.lastCommonModseq ?? null,
-          }),
-          this.#recognition.byHeader,
-        );
+        this.#import = await MailImport.begin(this.#talk.mailbox, plan, changed, this.#recognition.byHeader);
       }
+      this.#foreseeDigest(plan, changed, lookup);
       this.#plan = plan;
       this.#planned.resolve(plan);
     }
@@ -276,14 +279,14 @@ class Exchange implements AsyncDisposable {
   }
 
   /** Both plans from both lists; a source that receives no lists has nothing to plan. */
-  async #merge(theirs: ChangeCollector): Promise<MailPlan> {
+  async #merge(theirs: ChangeCollector, lookup: Pick<MailSide, 'lookup'>): Promise<MailPlan> {
     const { rules, observer } = this.#session;
     const { view, ours, changes } = this.#talk;
     const local: MailSide = {
       ...sideNumbers(ours),
       ...changes,
       ...(this.#facts === null ? {} : { facts: this.#facts }),
-      ...(await this.#lookup()),
+      ...lookup,
     };
     const remote: MailSide = {
       ...sideNumbers(this.#talk.theirs),
@@ -314,6 +317,17 @@ class Exchange implements AsyncDisposable {
     const all = await view.changes(null);
     const byUid = new Map(all?.mails.map((mail) => [mail.uid, mail]));
     return { lookup: (uid) => byUid.get(uid) };
+  }
+
+  /** Both sides end the same way only in a merge of two ways that leaves nothing alone. */
+  #foreseeDigest(plan: MailPlan, changed: readonly Attribute[], { lookup }: Pick<MailSide, 'lookup'>): void {
+    const { ours, theirs } = this.#talk;
+    const { mode, localIs } = this.#session.rules;
+    const { digest } = ours;
+    if (lookup === undefined || digest === undefined || !this.#equalAfter || this.#stale !== null) return;
+    // Mails that are recognised by anything else have other GUIDs on each side.
+    if (mode !== 'two-way' || identityOf(localIs, ours, theirs) !== 'guid') return;
+    this.#digest = digestAfter({ digest, mail: lookup, attributes: this.#attributes }, plan.operations, changed);
   }
 
   #context(): MailMergeContext {
@@ -363,6 +377,7 @@ class Exchange implements AsyncDisposable {
       messages: ours.messages + counts.saved + counts.copied - counts.expunged,
       ...(this.#stale !== null || this.#import?.uidsChanged ? { changesDuringSync: true } : {}),
       applied: appliedCounts(this.#plans === undefined ? counts : countMails(this.#plans.local)),
+      ...(this.#digest === undefined ? {} : { digest: this.#digest }),
     };
   }
 
