@@ -154,6 +154,25 @@ describe('a session in text between two of us', () => {
 describe('a Dovecot at the other end', () => {
   const SLAVE = 'Hsrv\t\u0002';
 
+  test('is told masks of names to leave out as it compares them', async () => {
+    const excluding = { kind: 'handshake', hostname: 'us', excludeMailboxes: ['100% sure', 'Lists/*'] } as const;
+    const [carrier, peer] = createPipe();
+    const heard: Buffer[] = [];
+    peer.on('data', (chunk: Buffer) => heard.push(chunk));
+    peer.write(
+      `${printPreamble(null)
+        .toString()
+        .replace(/^@.*\n/m, '')}${SLAVE}\n`,
+    );
+    await openChannel(carrier, { role: 'master', handshake: excluding });
+    await settle();
+    expect(Buffer.concat(heard).toString()).toContain('\t100%25 sure\u0001tLists/*\t');
+    // A peer of our own kind that wants text compares the names as they are.
+    const { heard: told } = await raw('master', SLAVE, 5, { handshake: excluding });
+    await settle();
+    expect(told()).toContain('\t100% sure\u0001tLists/*\t');
+  });
+
   test('hears exactly what a Dovecot would say', async () => {
     const { channel, heard } = await raw('master', SLAVE, 5, {
       handshake: { kind: 'handshake', hostname: 'us', algorithm: 'c', sendMailRequests: true, altChar: '_' },

@@ -29,6 +29,7 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
   readonly session: Conversation;
   readonly role: 'master' | 'slave';
   readonly minor: number;
+  readonly #hasEscapes: boolean;
   readonly #wire: Wire;
   readonly #sender: TextSender;
   readonly #reader: TextReader;
@@ -46,6 +47,7 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
   constructor(context: DialectContext) {
     this.role = context.role;
     this.minor = context.peer.minor;
+    this.#hasEscapes = !context.peer.ours && context.peer.headers.get('D')?.includes('escape_char') === true;
     this.#wire = context.wire;
     this.#sender = new TextSender(context.wire);
     this.#reader = new TextReader(new MessageParser(context.peer.headers, context.peer.minor), this);
@@ -108,9 +110,20 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
     // A Dovecot slave says no more than these two; the list it leaves empty.
     if (this.role === 'slave') return { kind: 'handshake', hostname: handshake.hostname, hashedHeaders: [] };
     const hashedHeaders = (handshake.hashedHeaders ?? []).length > 0 ? handshake.hashedHeaders : HASHED_HEADERS;
-    this.#rules = { ...handshake, hashedHeaders: hashedHeaders ?? HASHED_HEADERS };
+    const { excludeMailboxes } = handshake;
+    this.#rules = {
+      ...handshake,
+      hashedHeaders: hashedHeaders ?? HASHED_HEADERS,
+      ...(excludeMailboxes === undefined ? {} : { excludeMailboxes: excludeMailboxes.map(this.#masked) }),
+    };
     return this.#rules;
   }
+
+  /**
+   * A Dovecot that has an escape character compares masks with names in which it is written by its code. Without that it
+   * would not exclude a mailbox with a `%` in its name, and as the destination of a backup delete it.
+   */
+  readonly #masked = (mask: string): string => (this.#hasEscapes ? mask.replaceAll('%', '%25') : mask);
 
   /** Whether the sender of A, C and M lists in this direction exists: a destination has none. */
   lists(direction: 'ours' | 'theirs'): boolean {
