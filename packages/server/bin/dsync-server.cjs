@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /** The program `dsync-server`; the code is the bundle that `npm run build` makes. */
-let program;
+'use strict';
+let load;
 try {
-  program = await import('../dist/bundle/dsync-server.js');
+  load = require('../dist/bundle/load.cjs');
 } catch (error) {
-  if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  if (error?.code !== 'MODULE_NOT_FOUND') throw error;
   process.stderr.write('dsync-server has not been built: npm run build\n');
   process.exit(1);
 }
-await program.run();
+void load.program('dsync-server').run();

@@ -1,0 +1,36 @@
+/**
+ * Loads a bundle that lies beside this file, with the machine code that a run of it left (`NAME.code`): compiling would
+ * be a fourth of a run that has nothing to do. Another version of Node refuses that code, and compiles.
+ */
+'use strict';
+const { readFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { join } = require('node:path');
+const { Script } = require('node:vm');
+
+// msgpackr's native helper reads long texts faster, which a run has few of; finding and loading it costs more than it gives.
+process.env['MSGPACKR_NATIVE_ACCELERATION_DISABLED'] ??= 'true';
+
+/** Its exports, and the script that `write-code.js` asks for its code. */
+function loadBundle(name) {
+  // esbuild writes ASCII alone, and one-byte text is read without decoding.
+  const filename = join(__dirname, `${name}.cjs`);
+  const script = new Script(
+    `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'latin1')}\n})`,
+    { filename, cachedData: codeOf(name) },
+  );
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, createRequire(filename), module, filename, __dirname);
+  return { exports: module.exports, script };
+}
+
+function codeOf(name) {
+  try {
+    return readFileSync(join(__dirname, `${name}.code`));
+  } catch {
+    return undefined;
+  }
+}
+
+exports.loadBundle = loadBundle;
+exports.program = (name) => loadBundle(name).exports;
