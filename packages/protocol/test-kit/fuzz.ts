@@ -99,6 +99,8 @@ export async function fuzzSession(input: Buffer): Promise<void> {
   } finally {
     raw.destroy();
     carrier.destroy();
+    // What a session leaves to the next turn would else wait for the last input.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

@@ -27,5 +27,6 @@ export async function fuzzLogin(input: Buffer): Promise<void> {
   } finally {
     stream.destroy();
     stranger.destroy();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
