@@ -8,4 +8,4 @@ export { SERVER_OPTIONS } from './program/server-options.ts';
 export { serverMain } from './program/main.ts';
 export { hostName } from './session/host-name.ts';
 export { openLocation, openUserStore, type StoreOptions } from './session/open-user-store.ts';
-export { findMailOf, observerOf, serveSession, type OpenStore, type OpenWish } from './session/serve-session.ts';
+export { findMailOf, serveSession, type OpenStore, type OpenWish } from './session/serve-session.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { plain, PASSWORD, RawClient, startDaemon } from './rig.ts';
 
 const VERSION = 'VERSION\tdoveadm-server\t1\t2\n';
-const GREETING = 'VERSION\tdoveadm-client\t1\t2\n-\n';
+const GREETING = 'VERSION\tdoveadm-client\t1\t3\n-\n';
 
 /** The text of a packet on the session's channel. */
 const packet = (text: string): string => `\0\0\0\0${String.fromCharCode(text.length)}${text}`;
@@ -36,6 +36,42 @@ describe('the opening', () => {
     client.socket.setNoDelay(true);
     for (const byte of Buffer.from(`${VERSION}${plain(PASSWORD)}\tu1\tdsync-server\t-u\tu1\n`))
       client.say(Buffer.of(byte));
+    await client.hears(/VERSION\tdsync\t3\t/);
+  });
+});
+
+describe('log lines of ours', () => {
+  const ask = async (minor: number, option: string): Promise<string> => {
+    await using rig = await startDaemon();
+    using client = RawClient.to(rig.port);
+    client.say(`VERSION\tdoveadm-server\t1\t${minor}\n${plain(PASSWORD)}${option}\tu9\tdsync-server\t-uu9\n`);
+    return await client.untilClosed();
+  };
+  const OPTION = '\t\tOPTION\tlog-passthrough\n';
+  const LINE = "\u0004dsync-server(u9): User doesn't exist: u9\n";
+
+  test.each([
+    ['no peer of minor 0', 0, '', false],
+    ['every peer of minor 1', 1, '', true],
+    ['every peer of minor 2', 2, '', true],
+    ['no peer of minor 3 that does not ask', 3, '', false],
+    ['a peer of minor 3 that asks', 3, OPTION, true],
+    ['a peer of a later minor that asks', 4, OPTION, true],
+    ['no peer that asks for something else', 3, '\t\tOPTION\tother\n', false],
+    ['a peer that asks for something else, too', 3, `\t\tOPTION\tother\n${OPTION}`, true],
+  ])('reach %s', async (_name, minor, option, reached) => {
+    const answer = await ask(minor, option);
+    expect(answer.includes(LINE)).toBe(reached);
+    // Whatever is told besides, the answer is the same.
+    expect(answer).toMatch(/\n-NOUSER\n$/);
+  });
+
+  test('a command with extra fields is understood', async () => {
+    await using rig = await startDaemon();
+    using client = RawClient.to(rig.port);
+    client.say(
+      `VERSION\tdoveadm-server\t1\t3\n${plain(PASSWORD)}${OPTION}x\tproxy-ttl=1\u0001tforward=abc\tu1\tdsync-server\t-uu1\n`,
+    );
     await client.hears(/VERSION\tdsync\t3\t/);
   });
 });
@@ -95,10 +131,19 @@ describe('what is refused', () => {
     expect(answer).not.toContain(rig.mail);
   });
 
-  test('an unknown flag of a command line', async () => {
+  test.each([
+    ['an unknown flag of a command line', 'q\tu1\tdsync-server\n'],
+    ['a command line of two fields', '\tu1\n'],
+    ['a command line that is none', 'GET / HTTP/1.1\r\n'],
+    ['a command line without end', `\tu1\t${'x'.repeat(20_000)}`],
+    ['a command line of bytes that are no text', Buffer.from([0x09, 0xff, 0x09, 0xfe, 0x0a])],
+    ['options without end', '\t\tOPTION\tlog-passthrough\n'.repeat(1000)],
+    ['a second password', plain(PASSWORD)],
+    ['STARTTLS after the password', 'STARTTLS\n'],
+  ])('%s', async (_name, bytes) => {
     await using rig = await startDaemon();
     using client = RawClient.to(rig.port);
-    client.say(`${VERSION}${plain(PASSWORD)}q\tu1\tdsync-server\n`);
+    client.say(Buffer.concat([Buffer.from(`${VERSION}${plain(PASSWORD)}`), Buffer.from(bytes)]));
     expect(await client.untilClosed()).toBe(`${GREETING}+\n`);
   });
 
@@ -137,5 +182,5 @@ test('a UNIX socket of mode 0600 is trusted', async () => {
   using client = new RawClient(connect(`${rig.folder}/socket`));
   client.say(`${VERSION}\tu1\tdsync-server\t-uu1\n`);
   await client.hears(/VERSION\tdsync\t3\t/);
-  expect(client.heard.startsWith('VERSION\tdoveadm-client\t1\t2\n+\n')).toBe(true);
+  expect(client.heard.startsWith('VERSION\tdoveadm-client\t1\t3\n+\n')).toBe(true);
 });

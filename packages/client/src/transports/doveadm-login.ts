@@ -7,12 +7,14 @@ import {
   joinStreams,
   LineInput,
   LOG_CHANNEL,
+  LOG_OPTION_MINOR,
   LogLineReader,
   MAIN_CHANNEL,
   MAX_DOVEADM_LINE,
   parseReplyLine,
   parseVersionLine,
   printCommandLine,
+  printLogOption,
   printPlainLine,
   printVersionLine,
   ProtocolError,
@@ -66,7 +68,7 @@ export async function openSession(raw: Duplex, options: LoginOptions): Promise<D
     const { minor } = greeting;
     const decode = minor >= 1 ? demultiplexer(options) : null;
     input = new LineInput(stream, { ...limits, first: input.release(), ...(decode === null ? {} : { decode }) });
-    if (minor >= 3) stream.write('\t\tOPTION\tlog-passthrough\n');
+    if (minor >= LOG_OPTION_MINOR) stream.write(printLogOption());
     stream.write(printCommandLine({ ...options, command: 'dsync-server', args: [`-u${options.user}`] }));
     await readReply(input, options.user);
     return joinStreams(stream, stream, { first: input.release(), ...(decode === null ? {} : { decode }) });
@@ -134,9 +136,25 @@ async function readReply(input: LineInput, user: string): Promise<void> {
   const reply = parseReplyLine(line);
   if (reply === null) throw new ProtocolError('Garbage', 'the server’s answer to the command is not one of doveadm');
   if (reply.ok) return;
-  const why =
-    reply.word === 'NOUSER'
-      ? `User doesn't exist: ${user}`
-      : `the server refused the session: ${reply.word === '' ? 'it knows no dsync-server' : reply.word}`;
-  throw new TransportError(reply.word === '' ? 'Refused' : reply.word, why, reply.exit);
+  throw new TransportError(
+    reply.word === '' ? 'Refused' : reply.word,
+    refusal(reply.word, reply.detail, user),
+    reply.exit,
+  );
+}
+
+/** What a server's word means for the person who asked. */
+function refusal(word: string, detail: string, user: string): string {
+  switch (word) {
+    case 'NOUSER':
+      return `User doesn't exist: ${user}`;
+    case 'REFERRAL':
+      return `the server sends ${user} to another one: ${detail}`;
+    case 'EXPIRED':
+      return 'the server refused the session: passed on by too many proxies, or too late (EXPIRED)';
+    case '':
+      return 'the server refused the session: it knows no dsync-server';
+    default:
+      return `the server refused the session: ${word}`;
+  }
 }

@@ -1,12 +1,29 @@
 import { ProtocolError } from '../errors.ts';
+import { oneLine } from '../text.ts';
 import { MAX_DOVEADM_LINE } from './limits.ts';
 import { joinTabFields, splitTabFields } from './tab-escape.ts';
 
-/** What both roles of the doveadm layer say of themselves; 1.2 is the newest minor that needs neither OPTION nor `x`. */
+/** What both roles of the doveadm layer say of themselves. */
 export const DOVEADM_MAJOR = 1;
 
-/** The minor that our server announces: packets, STARTTLS, log lines without asking (dovecot-wire.md §1.2, §1.8). */
-export const DOVEADM_SERVER_MINOR = 2;
+/**
+ * The minor that our server announces: packets, STARTTLS, log lines (dovecot-wire.md §1.2, §1.8). 1.4 would have to answer in
+ * the stream format, which says no more.
+ */
+export const DOVEADM_SERVER_MINOR = 3;
+
+/** The first minor whose clients say that they want log lines; older ones always get them. */
+export const LOG_OPTION_MINOR = 3;
+
+/** A line before the command that asks for log lines; it has no answer. */
+const LOG_OPTION = '\t\tOPTION\tlog-passthrough';
+
+export const printLogOption = (): string => `${LOG_OPTION}\n`;
+
+/** An OPTION line (without its end): whether it asks for log lines. Null: it is another line. */
+export function parseOptionLine(line: string): { readonly logs: boolean } | null {
+  return line.startsWith('\t\tOPTION\t') ? { logs: line === LOG_OPTION } : null;
+}
 
 /** The minor that our client announces: the newest whose answers always come in packets. */
 export const DOVEADM_CLIENT_MINOR = 3;
@@ -107,16 +124,25 @@ export const DOVEADM_REPLIES = {
 
 export type DoveadmReplyWord = keyof typeof DOVEADM_REPLIES;
 
-export type DoveadmReply = { readonly ok: true } | { readonly ok: false; readonly word: string; readonly exit: number };
+export type DoveadmReply =
+  | { readonly ok: true }
+  /** `detail`: what follows the word, as the host of a REFERRAL. */
+  | { readonly ok: false; readonly word: string; readonly detail: string; readonly exit: number };
 
 /** The second line of a reply: `+`, `-WORD …`, or of old servers `-NUMBER`. Null if it is none. */
 export function parseReplyLine(line: string): DoveadmReply | null {
   if (line === '+') return { ok: true };
   if (!line.startsWith('-')) return null;
-  const word = line.slice(1).split(/[ \t]/, 1)[0] ?? '';
-  if (/^[0-9]{1,3}$/.test(word)) return { ok: false, word, exit: Number(word) === 0 ? 75 : Number(word) };
+  const [word = '', ...more] = line.slice(1).split(/[ \t]/);
+  const detail = oneLine(more.join(' '), 255);
+  if (/^[0-9]{1,3}$/.test(word)) return { ok: false, word, detail, exit: exitOfNumber(Number(word)) };
   const known = Object.entries(DOVEADM_REPLIES).find(([name]) => name === word);
-  return { ok: false, word: word.slice(0, 40), exit: known?.[1] ?? 75 };
+  return { ok: false, word: oneLine(word, 40), detail, exit: known?.[1] ?? 75 };
+}
+
+/** A refusal must never look like success, whatever number an old server gives. */
+function exitOfNumber(number: number): number {
+  return number === 0 || number > 255 ? 75 : number;
 }
 
 /** `null`: success. The reply's first line, the end of an empty result, is part of it. */

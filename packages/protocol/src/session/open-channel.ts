@@ -28,6 +28,8 @@ export interface ChannelOptions {
   readonly window?: number;
   /** Gets a copy of every byte. */
   readonly rawlog?: Rawlog;
+  /** Gets why we abort, right before the peer is told that we do, where its dialect has no room for the reason. */
+  readonly tellReason?: (reason: string) => void;
 }
 
 const WINDOW = /^window=(\d{1,4})$/;
@@ -77,7 +79,7 @@ export async function openChannel(carrier: Duplex, options: ChannelOptions): Pro
       codesInNames: codesInNames(preamble),
       features: agreed.features,
     };
-    return new OpenChannel(wire, session, peer, handshake);
+    return new OpenChannel(wire, session, peer, handshake, options.tellReason);
   } catch (error) {
     void wire.close();
     throw error;
@@ -146,9 +148,17 @@ class OpenChannel implements Channel {
   readonly session: Conversation;
   readonly #wire: Wire;
   readonly #dialect: DialectSession;
+  #tellReason: ChannelOptions['tellReason'];
 
-  constructor(wire: Wire, dialect: DialectSession, peer: Peer, handshake: MessageOf<'handshake'>) {
+  constructor(
+    wire: Wire,
+    dialect: DialectSession,
+    peer: Peer,
+    handshake: MessageOf<'handshake'>,
+    tellReason: ChannelOptions['tellReason'],
+  ) {
     this.#wire = wire;
+    this.#tellReason = peer.dialect === 'dovecot' ? tellReason : undefined;
     this.#dialect = dialect;
     this.peer = peer;
     this.handshake = handshake;
@@ -186,6 +196,9 @@ class OpenChannel implements Channel {
   }
 
   async abort(reason: string): Promise<void> {
+    const tellReason = this.#tellReason;
+    this.#tellReason = undefined;
+    tellReason?.(reason);
     try {
       this.#dialect.seal();
       await this.#wire.close(this.#dialect.farewell(reason));

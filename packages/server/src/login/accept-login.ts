@@ -6,18 +6,19 @@ import { Socket } from 'node:net';
 import {
   DOVEADM_SERVER_MINOR,
   LineInput,
+  LOG_OPTION_MINOR,
   MAIN_CHANNEL,
   packetHeader,
   parseCommandLine,
+  parseOptionLine,
   parseVersionLine,
   printVersionLine,
-  ProtocolError,
   MAX_DOVEADM_LINE,
   type DoveadmCommand,
   type LineInputOptions,
 } from '@dsync/protocol';
 
-import { FAILED_LOGIN_DELAY_MS, LOGIN_TIMEOUT_MS, MAX_LOGIN_BYTES } from '../limits.ts';
+import { FAILED_LOGIN_DELAY_MS, LINGER_MS, LOGIN_TIMEOUT_MS, MAX_LOGIN_BYTES } from '../limits.ts';
 import type { FailedLogins } from './failed-logins.ts';
 import { provesPassword } from './password.ts';
 
@@ -40,6 +41,8 @@ export interface LoggedIn {
   readonly command: DoveadmCommand;
   /** Whether everything from us is in packets. */
   readonly multiplexed: boolean;
+  /** It wants to see log lines. */
+  readonly wantsLogs: boolean;
   readonly near: boolean;
   /** What came after the command line. */
   readonly rest: Buffer;
@@ -68,10 +71,13 @@ export async function acceptLogin(stream: Duplex, rules: LoginRules): Promise<Lo
     if (!rules.trusted) {
       let line = await input.line();
       if (line === 'STARTTLS' && rules.startTls !== null && from instanceof Socket) {
+        // What came behind the word is read by TLS and by nothing else: a client may begin at once, since it waits for no
+        // answer, but nobody may smuggle lines in front of what is encrypted.
         const early = input.release();
-        // Clear text after the word is not part of the TLS conversation: nobody may smuggle lines in front of it.
-        if (early.length > 0) throw new ProtocolError('Garbage', 'clear text after STARTTLS');
+        if (early.length > 0) from.unshift(early);
         from = new TLSSocket(from, { isServer: true, secureContext: rules.startTls });
+        // Whoever reads or writes hears of an error; between two readers it must not end the program.
+        from.on('error', () => undefined);
         input = new LineInput(from, limits(MAX_LOGIN_BYTES, left()));
         line = await input.line();
       }
@@ -79,8 +85,15 @@ export async function acceptLogin(stream: Duplex, rules: LoginRules): Promise<Lo
       rules.failures.succeeded(rules.address);
       from.write('+\n');
     }
-    const command = parseCommandLine(await input.line());
-    return { stream: from, command, multiplexed: minor >= 1, near: rules.near, rest: input.release() };
+    let line = await input.line();
+    let wantsLogs = minor >= 1 && minor < LOG_OPTION_MINOR;
+    // How many there may be is bounded by the bytes of a login.
+    for (let option = parseOptionLine(line); option !== null; option = parseOptionLine(line)) {
+      wantsLogs ||= option.logs && minor >= LOG_OPTION_MINOR;
+      line = await input.line();
+    }
+    const command = parseCommandLine(line);
+    return { stream: from, command, multiplexed: minor >= 1, wantsLogs, near: rules.near, rest: input.release() };
   } catch (error) {
     input.release();
     throw error;
@@ -92,6 +105,8 @@ async function refuse(stream: Duplex, rules: LoginRules): Promise<never> {
   rules.failures.failed(rules.address);
   await new Promise((resolve) => setTimeout(resolve, FAILED_LOGIN_DELAY_MS).unref());
   if (!stream.destroyed) stream.end('-\n');
+  // Nobody watches this connection any more, so it may not stay for as long as the peer likes.
+  setTimeout(() => stream.destroy(), LINGER_MS).unref();
   throw new LoginFailed(`login failed from ${rules.address}`);
 }
 

@@ -33,6 +33,11 @@ const WORD_OF_EXIT: Readonly<Record<number, DoveadmReplyWord>> = {
   77: 'NOPERM',
 };
 
+type RemoteLog = (level: RemoteLogLevel, text: string) => void;
+
+/** What a peer sees that asks for no more. */
+const QUIET = { error: true, warning: true, info: false, debug: false } as const;
+
 interface Request {
   readonly user: string;
   readonly stallTimeoutMs: number;
@@ -51,7 +56,7 @@ export async function serveCommand(settings: Settings, login: LoggedIn, log: Log
       ...(multiplexed ? { header: (length: number): Buffer => packetHeader(MAIN_CHANNEL, length) } : {}),
     });
     stream.write(replyBytes(printReply(null), multiplexed));
-    await runLogged(settings, openStore, carrier, login, request, userLog);
+    await runLogged(settings, openStore, carrier, login, request, { log: userLog, remoteLog });
   } catch (error) {
     const described = describeError(error);
     const user = login.command.user === '' ? log : log.of(login.command.user);
@@ -74,10 +79,18 @@ async function runLogged(
   carrier: Parameters<typeof serveSession>[2],
   login: LoggedIn,
   request: Request,
-  log: Log,
+  { log, remoteLog }: { readonly log: Log; readonly remoteLog: RemoteLog },
 ): Promise<void> {
+  const isWanted = { ...QUIET, info: login.command.verbose, debug: login.command.debug };
   try {
-    await serveSession(settings, openStore, carrier, { stallTimeoutMs: request.stallTimeoutMs, near: login.near, log });
+    await serveSession(settings, openStore, carrier, {
+      stallTimeoutMs: request.stallTimeoutMs,
+      near: login.near,
+      log,
+      tellPeer: (level, text) => {
+        if (isWanted[level]) remoteLog(level, text);
+      },
+    });
     log.info('session ended');
   } catch (error) {
     log.error(describeError(error).message);
@@ -100,11 +113,11 @@ function parseRequest(login: LoggedIn): Request {
   return { user: name, stallTimeoutMs: wanted > 0 ? Math.min(wanted, STALL_TIMEOUT_MS) : STALL_TIMEOUT_MS };
 }
 
-/** Lines on the peer's log channel; nothing without packets. */
-function remoteLogOf(login: LoggedIn): (level: RemoteLogLevel, text: string) => void {
+/** Lines on the peer's log channel, if it wants them. */
+function remoteLogOf(login: LoggedIn): RemoteLog {
   let left = MAX_REMOTE_LOG_LINES;
   return (level, text) => {
-    if (!login.multiplexed || login.stream.destroyed || left-- <= 0) return;
+    if (!login.wantsLogs || login.stream.destroyed || left-- <= 0) return;
     const line = printLogLine({ level, text: `dsync-server(${login.command.user}): ${text}` });
     login.stream.write(Buffer.concat([packetHeader(LOG_CHANNEL, line.length), line]));
   };

@@ -6,7 +6,7 @@ import { resolveUser, type Settings } from '@dsync/settings';
 import { runSlave, slaveHandshake, type SlaveReport, type SyncObserver } from '@dsync/sync';
 import { StoreError, type MailStore } from '@dsync/storage';
 
-import type { Log } from '../log/log.ts';
+import type { Log, LogLevel } from '../log/log.ts';
 import { hostName } from './host-name.ts';
 import { checkAccess, openUserStore } from './open-user-store.ts';
 
@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly near: boolean;
   readonly rawlog?: Rawlog;
   readonly log: Log;
+  /** Shows a line to a peer whose dialect has no place for it. */
+  readonly tellPeer?: (level: LogLevel, text: string) => void;
 }
 
 /** What the peer's handshake says of how the store is to be opened. */
@@ -49,7 +51,7 @@ export async function serveSession(
   carrier: Duplex,
   options: SessionOptions,
 ): Promise<SlaveReport> {
-  const { log } = options;
+  const { log, tellPeer } = options;
   const hostname = settings.hostname ?? hostName();
   await using channel = await openChannel(carrier, {
     role: 'slave',
@@ -57,10 +59,17 @@ export async function serveSession(
     compress: !options.near,
     stallTimeoutMs: options.stallTimeoutMs,
     ...(options.rawlog === undefined ? {} : { rawlog: options.rawlog }),
+    ...(tellPeer === undefined ? {} : { tellReason: (reason: string) => tellPeer('error', reason) }),
   });
-  log.debug(`peer ${oneLine(channel.peer.hostname)} speaks the ${channel.peer.dialect} dialect`);
+  const tell: SessionOptions['tellPeer'] = channel.peer.dialect === 'dovecot' ? tellPeer : undefined;
+  const both = (level: LogLevel, text: string): void => {
+    log[level](text);
+    tell?.(level, text);
+  };
+  both('debug', `peer ${oneLine(channel.peer.hostname)} speaks the ${channel.peer.dialect} dialect`);
   await using store = await openOr(channel, openStore);
-  const report = await runSlave(store, channel, observerOf(log), hostname);
+  const observer: SyncObserver = { warning: (text) => both('warning', text), debug: (text) => both('debug', text) };
+  const report = await runSlave(store, channel, observer, hostname);
   for (const reason of report.unexpected) log.info(`run again: ${reason}`);
   return report;
 }
@@ -76,12 +85,4 @@ async function openOr(channel: Channel, openStore: OpenStore): Promise<MailStore
     );
     throw error;
   }
-}
-
-/** What is worth a line of the log. */
-export function observerOf(log: Log): SyncObserver {
-  return {
-    warning: (text) => log.warning(text),
-    debug: (text) => log.debug(text),
-  };
 }
