@@ -57,6 +57,8 @@ export interface SyncObserver {
   mailboxStarted?(path: MailboxPath, index: number, total: number): void;
   /** `done` of `total` mails of the mailbox have been received and stored. */
   mailsReceived?(path: MailboxPath, done: number, total: number, bytes: number): void;
+  /** `done` of `total` mails that the other side wants have been sent. */
+  mailsSent?(path: MailboxPath, done: number, total: number): void;
   treeOperation?(side: 'local' | 'remote', operation: TreeOperation): void;
   mailOperation?(side: 'local' | 'remote', path: MailboxPath, operation: MailOperation): void;
   warning?(text: string): void;

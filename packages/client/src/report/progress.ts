@@ -8,12 +8,26 @@ const SHOW_AFTER_MS = 1_000;
 const REDRAW_MS = 100;
 const BAR = 24;
 
+/** What a terminal, or what stands in its place, has to be able to do. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+interface Part {
+  readonly done: number;
+  readonly total: number;
+}
+
+const NONE: Part = { done: 0, total: 0 };
+
 /**
  * One line on stderr that shows how far a run is. It is redrawn in place on a terminal; elsewhere (`always`) it is a line
  * of its own each second.
  */
 export class Progress implements Disposable {
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: Screen;
   readonly #started: number;
   readonly #showAfterMs: number;
   #last = 0;
@@ -21,33 +35,45 @@ export class Progress implements Disposable {
   #mailbox = '';
   #index = 0;
   #total = 0;
-  #mails = 0;
-  #ofMails = 0;
+  /** Of the mailbox that is shown: mails that came and that went, and how many are to. */
+  #come: Part = NONE;
+  #gone: Part = NONE;
   #bytes = 0;
 
-  constructor(out: NodeJS.WriteStream, always: boolean, now: number = Date.now()) {
+  constructor(out: Screen, always: boolean, now: number = Date.now()) {
     this.#out = out;
     this.#started = now;
     this.#showAfterMs = always ? 0 : SHOW_AFTER_MS;
   }
 
-  readonly observer: Pick<SyncObserver, 'mailboxStarted' | 'mailsReceived'> = {
-    mailboxStarted: (path: MailboxPath, index: number, total: number) => {
-      this.#mailbox = path.join('/');
+  readonly observer: Pick<SyncObserver, 'mailboxStarted' | 'mailsReceived' | 'mailsSent'> = {
+    mailboxStarted: (path, index, total) => {
       this.#index = index;
       this.#total = total;
-      this.#mails = 0;
-      this.#ofMails = 0;
+      this.#show(path);
       this.#draw();
     },
-    mailsReceived: (path: MailboxPath, done: number, total: number, bytes: number) => {
-      this.#mailbox = path.join('/');
-      this.#mails = done;
-      this.#ofMails = total;
+    mailsReceived: (path, done, total, bytes) => {
+      this.#show(path);
+      this.#come = { done, total };
       this.#bytes = bytes;
       this.#draw();
     },
+    mailsSent: (path, done, total) => {
+      this.#show(path);
+      this.#gone = { done, total };
+      this.#draw();
+    },
   };
+
+  #show(path: MailboxPath): void {
+    const name = path.join('/');
+    if (name === this.#mailbox) return;
+    this.#mailbox = name;
+    this.#come = NONE;
+    this.#gone = NONE;
+    this.#bytes = 0;
+  }
 
   #draw(): void {
     const now = Date.now();
@@ -61,12 +87,15 @@ export class Progress implements Disposable {
   }
 
   #line(): string {
-    const inside = this.#ofMails > 0 ? this.#mails / this.#ofMails : 0;
+    const done = this.#come.done + this.#gone.done;
+    const total = this.#come.total + this.#gone.total;
+    const inside = total > 0 ? done / total : 0;
     const share = this.#total > 0 ? Math.min(1, (this.#index + inside) / this.#total) : 0;
     const full = Math.round(share * BAR);
     // oxlint-disable-next-line no-control-regex
     const name = this.#mailbox.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
-    const mails = this.#ofMails > 0 ? `, mail ${this.#mails} of ${this.#ofMails} (${size(this.#bytes)})` : '';
+    const bytes = this.#bytes > 0 ? ` (${size(this.#bytes)} received)` : '';
+    const mails = total > 0 ? `, mail ${done} of ${total}${bytes}` : '';
     return `[${'#'.repeat(full)}${'.'.repeat(BAR - full)}] ${String(Math.floor(share * 100)).padStart(3)} % mailbox ${this.#index + 1} of ${this.#total}: ${name}${mails}`;
   }
 

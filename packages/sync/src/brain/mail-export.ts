@@ -24,12 +24,16 @@ export class MailExport {
   /**
    * Answers the requests: our own kind's in their order, which is that of the UIDs that the mails are to get there; a
    * Dovecot's in UID order, since it asks in that of a hash table, but its mbox files keep mails as they come.
+   * @param sent called after each mail, with how many have been sent
    * @throws {ProtocolError} `BadValue` for a mail that was not offered in this mailbox
    */
-  async send(requests: readonly MessageOf<'mailRequest'>[]): Promise<void> {
+  async send(requests: readonly MessageOf<'mailRequest'>[], sent: (mails: number) => void): Promise<void> {
     const found = requests.map((request) => ({ request, mail: this.#find(request) }));
     if (!this.#answersByUid) found.sort((a, b) => a.mail.uid - b.mail.uid);
-    for (const { request, mail } of found) await this.#send(request, mail);
+    for (const [index, { request, mail }] of found.entries()) {
+      await this.#send(request, mail);
+      sent(index + 1);
+    }
   }
 
   async #send(request: MessageOf<'mailRequest'>, mail: MailRecord): Promise<void> {
