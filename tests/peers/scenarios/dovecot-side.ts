@@ -32,7 +32,7 @@ export class Dovecots implements AsyncDisposable {
     const separator = config.separator === '.' ? '.' : '/';
     const begun = this.#started.get(kind + separator);
     if (begun !== undefined) return begun;
-    const extra = [kind, ...WITH_METADATA[this.#version], 'doveadm_port = 0'].join('\n');
+    const extra = [kind, ...WITH_METADATA[this.#version], 'doveadm_port = 0', 'mail_fsync = never'].join('\n');
     const started = startDovecot({ version: this.#version, users: [], separator, extra });
     this.#started.set(kind + separator, started);
     return started;
