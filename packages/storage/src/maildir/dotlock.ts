@@ -13,7 +13,7 @@ const STALE_MS = 120_000;
 /** A dead process's lock must have been seen unchanged this long. */
 const DEAD_MS = 2_000;
 /** So must one that names no process: its owner was ended between making it and writing into it. */
-const NAMELESS_MS = 10_000;
+const NAMELESS_MS = 5_000;
 const TOUCH_MS = 10_000;
 
 export interface DotlockOptions {
@@ -49,11 +49,15 @@ export async function takeDotlock(path: string, options: DotlockOptions): Promis
   }
 }
 
-/** Whether a lock is there whose process, of this host, is gone. Costs one stat if there is none. */
+/**
+ * Whether a lock is there whose process, of this host, is gone; or one that is not signed, which is so for some
+ * microseconds or for ever: who takes it will see. Costs one stat if there is none.
+ */
 export function isAbandonedLock(path: string, host: string): boolean {
   if (!fs.existsSync(path) || held.has(path)) return false;
   const seen = look(path, { host, timeoutMs: 0, what: path }, null);
-  return seen !== null && seen.pid !== null && seen.host === host && (seen.pid === process.pid || !isAlive(seen.pid));
+  if (seen === null || seen.pid === null) return seen?.empty === true;
+  return seen.host === host && (seen.pid === process.pid || !isAlive(seen.pid));
 }
 
 interface Seen {
