@@ -12,8 +12,8 @@ import { CLEAN_ENVIRONMENT, type Outcome, run } from '../rig/processes.ts';
 import { TRIXIE } from '../rig/trixie.ts';
 
 export type DovecotIs = 'server' | 'client';
-/** `starttls`: our client alone does that for a sync. */
-export type Carrier = 'command' | 'tcp' | 'tcps' | 'starttls';
+/** `starttls` and `unix`: our client alone does that for a sync. The socket is of mode 0600, so it asks for no password. */
+export type Carrier = 'command' | 'tcp' | 'tcps' | 'starttls' | 'unix';
 
 export interface Pairing {
   readonly version: DovecotVersion;
@@ -29,8 +29,8 @@ export interface Ends extends AsyncDisposable {
   holder(name: string): Dovecot;
   /** Makes homes for a user at both ends. */
   addUser(user: string): Promise<void>;
-  /** Runs `VERB ARGS` from the end that starts it. Ours prints its report as JSON, or with `-s` the state. */
-  sync(pairing: Pairing, user: string, verb: readonly string[]): Promise<Outcome>;
+  /** Runs `VERB ARGS` from the end that starts it, with these `NAME=VALUE` over its other settings. Ours prints its report as JSON, or with `-s` the state. */
+  sync(pairing: Pairing, user: string, verb: readonly string[], settings?: readonly string[]): Promise<Outcome>;
 }
 
 /** The name under which Dovecot shows our account. */
@@ -87,11 +87,18 @@ export const startEnds = async (version: DovecotVersion, format: Format = 'maild
   const server = await startOurServer(dovecot.mailUid, `maildir:${homes}our-%u/Maildir`, [], dovecot.certificates);
   const configuration = inChroot(join(dovecot.home('x'), '../../dovecot.conf'));
 
-  const fromOurs = ({ carrier }: Pairing, user: string, verb: readonly string[]): Promise<Outcome> => {
+  const overrides = (more: readonly string[]): string[] => more.flatMap((setting) => ['-o', setting]);
+  const fromOurs = (
+    { carrier }: Pairing,
+    user: string,
+    verb: readonly string[],
+    more: readonly string[],
+  ): Promise<Outcome> => {
     const destination = {
       tcp: [`tcp:127.0.0.1:${dovecot.doveadmPort}`],
       tcps: [`tcps:localhost:${dovecot.doveadmTlsPort}`],
       starttls: [`tcp:localhost:${dovecot.doveadmPort}`],
+      unix: [`unix:${join(homes, '../run/doveadm-server')}`],
       command: [...AS_ROOT, ...dovecot.doveadmCommand(['dsync-server', `-u${user}`])],
     }[carrier];
     const [command = '', ...options] = verb;
@@ -101,15 +108,21 @@ export const startEnds = async (version: DovecotVersion, format: Format = 'maild
       ...settings(homes),
       ...['-o', `ssl_client_ca_file=${dovecot.certificates}/ca.crt`],
       ...(carrier === 'starttls' ? ['-o', 'doveadm_ssl=starttls'] : []),
+      ...overrides(more),
       ...[command, ...options, '-u', user, ...(options.includes('-s') ? [] : ['--json']), ...destination],
     ]);
   };
-  const fromDovecot = ({ carrier }: Pairing, user: string, verb: readonly string[]): Promise<Outcome> => {
+  const fromDovecot = (
+    { carrier }: Pairing,
+    user: string,
+    verb: readonly string[],
+    more: readonly string[],
+  ): Promise<Outcome> => {
     const [command = '', ...options] = verb;
-    const doveadm = ['doveadm', '-c', configuration, command, ...options, '-u', user];
+    const doveadm = ['doveadm', '-c', configuration, ...overrides(more), command, ...options, '-u', user];
     if (carrier !== 'command') {
       const where = carrier === 'tcp' ? `tcp:127.0.0.1:${server.port}` : `tcps:127.0.0.1:${server.tlsPort}`;
-      return dovecot.doveadm([command, ...options, '-u', user, where]);
+      return dovecot.doveadm([...overrides(more), command, ...options, '-u', user, where]);
     }
     const words = [...doveadm, bin('dsync-server'), ...settings(inside), '-u', user];
     return runWords(version === '2.3' ? words : [...WITH_OURS, ...words]);
@@ -124,7 +137,8 @@ export const startEnds = async (version: DovecotVersion, format: Format = 'maild
         await chown(holder(name).home(name), dovecot.mailUid, dovecot.mailGid);
       }
     },
-    sync: (pairing, user, verb) => (pairing.dovecotIs === 'server' ? fromOurs : fromDovecot)(pairing, user, verb),
+    sync: (pairing, user, verb, more = []) =>
+      (pairing.dovecotIs === 'server' ? fromOurs : fromDovecot)(pairing, user, verb, more),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       await dovecot.stop();
