@@ -68,6 +68,15 @@ export const create = (ends: Ends, name: string, mailbox: string): Promise<void>
     await imap.command(`APPEND ${mailbox}`, mail(`first in ${mailbox}`));
   });
 
+/** Mailboxes that are gone, and names that are unsubscribed. */
+export const remove = (ends: Ends, name: string, mailboxes: readonly string[]): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    for (const mailbox of mailboxes) {
+      await imap.command(`UNSUBSCRIBE ${mailbox}`);
+      await imap.command(`DELETE ${mailbox}`);
+    }
+  });
+
 /** A mailbox gets another name, and one more mail. */
 export const rename = (ends: Ends, name: string, from: string, to: string): Promise<void> =>
   withImap(ends, name, async (imap) => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, jest, test } from '@jest/globals';
 import { describeWith } from '../../support/needs.ts';
 import { expectQuietLogs } from './accounts.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
-import { backup, chain, exchange, merge, oneWay, selection, type Story } from './stories.ts';
+import { backup, chain, deletions, exchange, merge, oneWay, renames, selection, type Story } from './stories.ts';
 
 jest.setTimeout(60_000);
 
@@ -27,6 +27,8 @@ const STORIES: Readonly<Record<string, Story>> = {
     (name) => name !== 'Both',
     () => ['-x', 'Both'],
   ),
+  'sync after mailboxes were renamed': renames,
+  'sync after mailboxes were deleted': deletions,
   'sync -s, five runs': chain,
   'sync -s, each program with the state of the other': exchange,
 };

@@ -14,6 +14,7 @@ import {
   guidsOf,
   judge,
   makeUser,
+  remove,
   rename,
   runWell,
 } from './accounts.ts';
@@ -145,6 +146,46 @@ export const renames: Story = async (ends, pairing) => {
   await rename(ends, user.ours, 'Alpha', 'Delta');
   await run();
   expect(await names()).toEqual(['Both', 'Both/below', 'Delta', 'Gamma', ...always]);
+  await expectNothingToDo(ends, pairing, user, ['sync']);
+};
+
+/** Mailboxes that are deleted at both ends, some of them renamed before, some made anew with other mail. */
+export const deletions: Story = async (ends, pairing) => {
+  const user = await makeUser(ends, pairing);
+  const run = (): Promise<string> => runWell(ends, pairing, user, ['sync']);
+  const names = async (): Promise<string[]> => Object.keys((await expectSame(ends, user)).mailboxes);
+  for (const mailbox of ['Alpha', 'Beta', 'Gamma/below']) await create(ends, user.theirs, mailbox);
+  for (const mailbox of ['Delta', 'Epsilon']) await create(ends, user.ours, mailbox);
+  await run();
+  const always = ['Both', 'Both/below', 'INBOX', `Only-${user.ours}`, `Only-${user.theirs}`];
+  expect(await names()).toEqual([
+    'Alpha',
+    'Beta',
+    ...always.slice(0, 2),
+    'Delta',
+    'Epsilon',
+    'Gamma/below',
+    ...always.slice(2),
+  ]);
+  await remove(ends, user.theirs, ['Alpha', 'Delta', 'Gamma/below']);
+  await rename(ends, user.theirs, 'Epsilon', 'Zeta');
+  await remove(ends, user.ours, ['Beta', 'Both/below', `Only-${user.theirs}`]);
+  await run();
+  const left = ['Both', 'INBOX', `Only-${user.ours}`, 'Zeta'];
+  expect(await names()).toEqual(left);
+  await remove(ends, user.ours, ['Zeta']);
+  await create(ends, user.ours, 'Alpha');
+  await remove(ends, user.theirs, [`Only-${user.ours}`]);
+  await create(ends, user.theirs, 'Beta');
+  await run();
+  const anew = await expectSame(ends, user);
+  expect(Object.entries(anew.mailboxes).map(([name, { mails }]) => [name, mails.length])).toEqual([
+    ['Alpha', 1],
+    ['Beta', 1],
+    ['Both', 2],
+    ['INBOX', 6],
+  ]);
+  expect(anew.subscriptions).toEqual([]);
   await expectNothingToDo(ends, pairing, user, ['sync']);
 };
 

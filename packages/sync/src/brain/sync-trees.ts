@@ -4,7 +4,7 @@ import type { MailStore, TreeSnapshot } from '@dsync/storage';
 import { type AppliedTree, applyTree } from '../tree/apply-tree.ts';
 import { planTree } from '../tree/plan-tree.ts';
 import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
-import { encodeNames, replaceCodes } from '../tree/told-names.ts';
+import { encodeNames, replaceCodes, withSeparator } from '../tree/told-names.ts';
 import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
@@ -70,8 +70,13 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
 }
 
 /** The own tree with names that arrive as they are meant. */
-function toldTree({ channel, rules }: Session, tree: TreeSnapshot, { escapeChar }: ReceivedTree): TreeSnapshot {
+function toldTree(
+  { channel, rules }: Session,
+  own: TreeSnapshot,
+  { escapeChar, separator }: ReceivedTree,
+): TreeSnapshot {
   const { codesInNames } = channel.peer;
+  const tree = withSeparator(own, separator);
   if (escapeChar === undefined || codesInNames === 'kept') return tree;
   return codesInNames === 'decoded' ? encodeNames(tree, escapeChar) : replaceCodes(tree, escapeChar, rules.altChar);
 }

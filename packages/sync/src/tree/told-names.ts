@@ -1,8 +1,26 @@
 /** Names as a Dovecot has to be told them, which takes its escape character and two digits for a byte. */
-import type { MailboxPath } from '@dsync/protocol';
+import type { MailboxPath, TimedHash } from '@dsync/protocol';
 import type { TreeNode, TreeSnapshot } from '@dsync/storage';
 
+import { nameHash } from './name-hash.ts';
 import { pathKey, withoutCodes } from './names.ts';
+
+/**
+ * As if names were written with another separator. A Dovecot 2.3 that is told of a deletion by the hash of a name hangs and
+ * takes all memory unless the separator is its own (sync-semantics.md 3.9). A deletion whose name is not known is not told:
+ * the directory stays, or the subscription to a mailbox that does not exist, and nobody loses mail by that.
+ */
+export function withSeparator(tree: TreeSnapshot, separator: string): TreeSnapshot {
+  if (tree.separator === separator) return tree;
+  const { mailboxes, directories, unsubscribes, names = [] } = tree.deletions;
+  const told = new Map(names.map((path) => [nameHash(path, tree.separator), nameHash(path, separator)]));
+  const tell = ({ hash, time }: TimedHash): TimedHash[] => {
+    const other = told.get(hash);
+    return other === undefined ? [] : [{ hash: other, time }];
+  };
+  const deletions = { mailboxes, directories: directories.flatMap(tell), unsubscribes: unsubscribes.flatMap(tell) };
+  return { ...tree, separator, deletions };
+}
 
 /** For one that decodes what it is told: the escape character itself is told by its code. */
 export function encodeNames(tree: TreeSnapshot, escapeChar: string): TreeSnapshot {
