@@ -13,13 +13,13 @@ import { Clock, memoryPlaces, Side } from '../support/side.ts';
 /** What both ends said in runs between stores in memory. */
 export async function ownSessions(dialect: 'native' | 'dovecot'): Promise<Buffer[]> {
   const said: Buffer[] = [];
-  for (const [command, words] of [
-    ['sync', []],
-    ['sync', ['-f']],
-    ['backup', []],
-    ['sync', ['-s', '']],
+  for (const [command, words, more] of [
+    ['sync', [], ['long']],
+    ['sync', ['-f'], []],
+    ['backup', [], []],
+    ['sync', ['-s', ''], []],
   ] as const) {
-    const [a, b] = [await side('near', ['m1', 'n2', 'n3', 'long']), await side('far', ['m1', 'f2'])];
+    const [a, b] = [await side('near', ['m1', 'n2', 'n3', ...more]), await side('far', ['m1', 'f2'])];
     await using near = await a.open();
     await using far = await b.open();
     for (let times = 0; times < 2; times++) {

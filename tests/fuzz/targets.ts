@@ -32,6 +32,12 @@ const texts =
   async (): Promise<readonly Buffer[]> =>
     list.map((text) => Buffer.from(text));
 
+/** What both ends say before a session, and packets as they come behind it. */
+const opening = texts(
+  'VERSION\tdoveadm-server\t1\t2\nPLAIN\tAGRvdmVhZG0AeA==\n\tanna\tdsync-server\t-uanna\n',
+  'VERSION\tdoveadm-client\t1\t4\n-\n+\n\0\0\0\0\u0003\n+\nL\0\0\0\u0006\u0003warn\n\0\0\0\0\u0002ab',
+);
+
 export const TARGETS: readonly Target[] = [
   {
     name: 'text-session',
@@ -70,7 +76,7 @@ export const TARGETS: readonly Target[] = [
   {
     name: 'doveadm',
     run: fuzzDoveadm,
-    seeds: async () => recordedWires(),
+    seeds: async () => [...recordedWires(), ...(await opening())],
     delivered: true,
     inCi: 30_000,
   },
