@@ -65,12 +65,20 @@ export async function openSession(raw: Duplex, options: LoginOptions): Promise<D
     }
     // Inside TLS nothing is said again: the server waits for the password.
     if (!greeting.trusted) await logIn(stream, input, options, greeting);
-    const { minor } = greeting;
-    const decode = minor >= 1 ? demultiplexer(options) : null;
-    input = new LineInput(stream, { ...limits, first: input.release(), ...(decode === null ? {} : { decode }) });
-    if (minor >= LOG_OPTION_MINOR) stream.write(printLogOption());
+    let decode = greeting.minor >= 1 ? demultiplexer(options) : null;
+    const reread = (): LineInput =>
+      new LineInput(stream, { ...limits, first: input.release(), ...(decode === null ? {} : { decode }) });
+    input = reread();
+    if (greeting.minor >= LOG_OPTION_MINOR) stream.write(printLogOption());
     stream.write(printCommandLine({ ...options, command: 'dsync-server', args: [`-u${options.user}`] }));
-    await readReply(input, options.user);
+    let line = await input.line();
+    // An old server that trusts us at once can send its VERSION line as late as here, still outside of packets.
+    if (decode === null && line.startsWith('VERSION\t')) {
+      if (parseVersionLine(line, 'doveadm-client') >= 1) decode = demultiplexer(options);
+      input = reread();
+      line = await input.line();
+    }
+    checkReply(line === '' ? await input.line() : line, options.user);
     return joinStreams(stream, stream, { first: input.release(), ...(decode === null ? {} : { decode }) });
   } catch (error) {
     input.release();
@@ -128,11 +136,8 @@ function demultiplexer(options: LoginOptions): Decode {
   };
 }
 
-async function readReply(input: LineInput, user: string): Promise<void> {
-  let line = await input.line();
-  // A server that trusts us at once can send its VERSION line as late as here.
-  if (line.startsWith('VERSION\t')) line = await input.line();
-  if (line === '') line = await input.line();
+/** @throws {TransportError} unless the server has begun the session; {ProtocolError} */
+function checkReply(line: string, user: string): void {
   const reply = parseReplyLine(line);
   if (reply === null) throw new ProtocolError('Garbage', 'the server’s answer to the command is not one of doveadm');
   if (reply.ok) return;
