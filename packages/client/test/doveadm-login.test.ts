@@ -4,7 +4,7 @@ import { once } from 'node:events';
 
 import { expect, test } from '@jest/globals';
 
-import { openSession } from '@dsync/client';
+import { openSession, type LoginOptions } from '@dsync/client';
 
 /** A packet of the channel. */
 const packet = (channel: number, text: string): string => String.fromCharCode(channel, 0, 0, 0, text.length) + text;
@@ -21,13 +21,18 @@ interface Heard {
 }
 
 /** A server that says all it ever says at once. */
-async function open(says: string): Promise<Heard> {
+async function open(
+  says: string,
+  more: Partial<LoginOptions> = {},
+  onSent = (_text: string): void => {},
+): Promise<Heard> {
   let sent = '';
   const logs: string[] = [];
   const server = new Duplex({
     read: () => undefined,
     write: (chunk: Buffer, _encoding, done) => {
       sent += chunk.toString('latin1');
+      onSent(sent);
       done();
     },
   });
@@ -39,6 +44,7 @@ async function open(says: string): Promise<Heard> {
     verbose: false,
     timeoutMs: 5000,
     onLog: ({ level, text }) => logs.push(`${level}: ${text}`),
+    ...more,
   });
   server.push(null);
   let heard = '';
@@ -79,4 +85,22 @@ test.each([
   ['', 75, 'the server refused the session: it knows no dsync-server'],
 ] as const)('the refusal %j', async (word, exit, message) => {
   await expect(open(`${VERSION(2)}-\n+\n${packet(0, `\n-${word}\n`)}`)).rejects.toMatchObject({ exit, message });
+});
+
+test.each([
+  ['a server of minor 1', `${VERSION(1)}-\n`, HELLO, 'the server does not offer STARTTLS'],
+  ['a server without VERSION', '-\n', HELLO, 'the server does not offer STARTTLS'],
+  ['a server that wants no password', `${VERSION(3)}+\n`, HELLO, 'the server does not offer STARTTLS'],
+  [
+    'clear text behind the greeting',
+    `${VERSION(3)}-\n+\n${PACKETS}`,
+    `${HELLO}STARTTLS\n`,
+    'clear text before STARTTLS',
+  ],
+] as const)('encryption is not given up for %s, and no password is sent', async (_name, says, sent, message) => {
+  let last = '';
+  const startTls = (): Promise<Duplex> => Promise.reject(new Error('nobody may get here'));
+  const opened = open(says, { startTls }, (text) => (last = text));
+  await expect(opened).rejects.toThrow(message);
+  expect(last).toBe(sent);
 });
