@@ -5,7 +5,18 @@ import { join } from 'node:path';
 import { mustRun } from '../tests/peers/rig/processes.ts';
 import { deliverTen, makeMaildir, type Shape } from './generate.ts';
 import { countMails, measure, type Measured, median } from './measure.ts';
-import { canUseDovecot, cp, doveadmLocal, doveadmTcp, oursLocal, oursTcp, rsync, type Tool } from './tools.ts';
+import {
+  canUseDovecot,
+  cp,
+  doveadmLocal,
+  doveadmTcp,
+  doveadmToOurs,
+  oursLocal,
+  oursTcp,
+  oursToDovecot,
+  rsync,
+  type Tool,
+} from './tools.ts';
 
 export interface Row {
   readonly case: string;
@@ -104,12 +115,19 @@ export const cases = (scale: number): Case[] => [
   {
     title: '10,000 mails (121 MB) in 10 folders',
     shape: { folders: 10, mailsPerFolder: 1000 * scale, meanSize: 12_100 },
-    tools: [oursTcp, ...dovecots(doveadmTcp), oursLocal, ...dovecots(doveadmLocal), rsync, cp],
+    tools: [
+      oursTcp,
+      ...dovecots(doveadmTcp, oursToDovecot, doveadmToOurs),
+      oursLocal,
+      ...dovecots(doveadmLocal),
+      rsync,
+      cp,
+    ],
   },
   {
     title: '20,000 small mails in one folder',
     shape: { folders: 1, mailsPerFolder: 20_000 * scale, meanSize: 800 },
-    tools: [oursTcp, ...dovecots(doveadmTcp), rsync],
+    tools: [oursTcp, ...dovecots(doveadmTcp, oursToDovecot, doveadmToOurs), rsync],
   },
   {
     title: '1,000 folders of 10 mails',

@@ -69,6 +69,10 @@ export const targets = ({ rows, growth }: Results): Target[] => {
     ...fasterThan(rows, '10 folders: first copy', 'dsync, local', 4),
     ...fasterThan(rows, 'one folder: first copy', 'dsync, tcp', 10),
     ...fasterThan(rows, '1,000 folders of 10 mails: first copy', 'dsync, tcp', 4),
+    ...['10 folders: first copy', 'one folder: first copy'].flatMap((part) => [
+      ...fasterThan(rows, part, 'dsync to a Dovecot, tcp', 1),
+      ...fasterThan(rows, part, 'doveadm to dsync-server, tcp', 3),
+    ]),
     ...idle.flatMap((name) => fasterThan(rows, name, 'dsync, tcp', 0.5)),
     ...Object.entries(growth)
       .filter(([tool]) => tool === 'dsync')

@@ -56,10 +56,12 @@ export const oursLocal = async (folder: string, model: string): Promise<Tool> =>
   };
 };
 
-export const oursTcp = async (folder: string, model: string): Promise<Tool> => {
-  const destination = join(folder, 'ours-tcp/destination');
-  const source = join(folder, 'ours-tcp/source');
-  await copyTree(model, source);
+interface OurServer extends AsyncDisposable {
+  readonly port: number;
+  readonly peakMb: () => number;
+}
+
+const startOurServer = async (destination: string): Promise<OurServer> => {
   const [port = 0] = await freePorts(1);
   const settings = ['-o', `mail_location=maildir:${destination}`, '-o', 'doveadm_password=secret'];
   const child: ChildProcess = spawn(join(BIN, 'dsync-server'), [...settings, '--listen', `tcp:127.0.0.1:${port}`], {
@@ -67,10 +69,18 @@ export const oursTcp = async (folder: string, model: string): Promise<Tool> => {
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   await untilAccepting(port, child, () => Promise.resolve('dsync-server did not start'));
+  return { port, peakMb: () => peakMemory(child.pid ?? 0), [Symbol.asyncDispose]: () => endProcess(child) };
+};
+
+export const oursTcp = async (folder: string, model: string): Promise<Tool> => {
+  const destination = join(folder, 'ours-tcp/destination');
+  const source = join(folder, 'ours-tcp/source');
+  await copyTree(model, source);
+  const server = await startOurServer(destination);
   return {
-    ...ours('dsync, tcp', source, destination, `tcp:127.0.0.1:${port}`),
-    serverPeakMb: () => peakMemory(child.pid ?? 0),
-    [Symbol.asyncDispose]: () => endProcess(child),
+    ...ours('dsync, tcp', source, destination, `tcp:127.0.0.1:${server.port}`),
+    serverPeakMb: server.peakMb,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 };
 
@@ -99,6 +109,36 @@ export const doveadmTcp = async (folder: string, model: string): Promise<Tool> =
     [Symbol.asyncDispose]: async () => {
       await near.leave();
       await far.leave();
+    },
+  };
+};
+
+/** Our client, a Dovecot's server: the Dovecot writes. */
+export const oursToDovecot = async (folder: string, model: string): Promise<Tool> => {
+  const far = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
+  const source = join(folder, 'ours-dovecot/source');
+  await copyTree(model, source);
+  const destination = join(far.home('u'), 'Maildir');
+  return {
+    ...ours('dsync to a Dovecot, tcp', source, destination, `tcp:127.0.0.1:${far.doveadmPort}`),
+    [Symbol.asyncDispose]: () => far.leave(),
+  };
+};
+
+/** A Dovecot's client, our server: we write. */
+export const doveadmToOurs = async (folder: string, model: string): Promise<Tool> => {
+  const near = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
+  const destination = join(folder, 'dovecot-ours/destination');
+  const server = await startOurServer(destination);
+  return {
+    name: 'doveadm to dsync-server, tcp',
+    source: await withModel(near, model),
+    destination,
+    command: near.doveadmCommand(['sync', '-u', 'u', `tcp:127.0.0.1:${server.port}`]),
+    serverPeakMb: server.peakMb,
+    [Symbol.asyncDispose]: async () => {
+      await near.leave();
+      await server[Symbol.asyncDispose]();
     },
   };
 };
