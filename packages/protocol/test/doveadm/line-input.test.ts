@@ -1,0 +1,33 @@
+import { PassThrough } from 'node:stream';
+
+import { expect, test } from '@jest/globals';
+
+import { LineInput } from '@dsync/protocol';
+
+const limits = { maxLine: 100, maxBytes: 250, deadlineMs: 0 };
+
+test('a peer that says nothing is given up at the deadline', async () => {
+  const input = new LineInput(new PassThrough(), { ...limits, deadlineMs: 1 });
+  await expect(input.line()).rejects.toMatchObject({ code: 'Stalled' });
+  input.release();
+});
+
+test('a peer that sends a line byte by byte has no more time than others', async () => {
+  const stream = new PassThrough();
+  const timer = setInterval(() => stream.write('x'), 1);
+  const input = new LineInput(stream, { ...limits, maxLine: 1_000_000, maxBytes: 1_000_000, deadlineMs: 20 });
+  await expect(input.line()).rejects.toMatchObject({ code: 'Stalled' });
+  clearInterval(timer);
+  input.release();
+});
+
+test('lines are bounded together, too', async () => {
+  const stream = new PassThrough();
+  const input = new LineInput(stream, limits);
+  stream.write(`${'x'.repeat(90)}\n`.repeat(3));
+  const read = async (): Promise<never> => {
+    for (;;) await input.line();
+  };
+  await expect(read()).rejects.toMatchObject({ code: 'LimitExceeded' });
+  input.release();
+});
