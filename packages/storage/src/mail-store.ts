@@ -39,8 +39,6 @@ export interface TreeDeletions {
   /** By first 16 bytes of SHA-1 of the name with the store's own separator, 32 hex digits. */
   readonly directories: readonly TimedHash[];
   readonly unsubscribes: readonly TimedHash[];
-  /** What these two are about, where the store knows it: for a peer that can only compare names with its own separator. */
-  readonly names?: readonly MailboxPath[];
 }
 
 export interface TreeSnapshot {

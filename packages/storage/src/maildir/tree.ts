@@ -205,10 +205,8 @@ function deletions(context: Context, nodes: ReadonlyMap<string, TreeNode>, log: 
   const mailboxes = new Map<string, number>([...log.all('mailbox-deleted'), ...journal.deletedMailboxes()]);
   const directories = new Map(log.all('directory-deleted'));
   const unsubscribes = new Map(log.all('unsubscribed'));
-  const known = new Map<string, MailboxPath>();
   for (const { path, removedAt, subscribed, subscriptionChangedAt } of journal.names()) {
     const hash = layout.hash(path);
-    known.set(hash, path);
     if (removedAt > 0) directories.set(hash, Math.max(removedAt, directories.get(hash) ?? 0));
     if (!subscribed && subscriptionChangedAt > 0)
       unsubscribes.set(hash, Math.max(subscriptionChangedAt, unsubscribes.get(hash) ?? 0));
@@ -219,12 +217,10 @@ function deletions(context: Context, nodes: ReadonlyMap<string, TreeNode>, log: 
       for (let length = 1; length <= path.length; length++) directories.delete(layout.hash(path.slice(0, length)));
     unsubscribes.delete(layout.hash(path));
   }
-  const names = [...known].filter(([hash]) => directories.has(hash) || unsubscribes.has(hash)).map(([, path]) => path);
   return {
     mailboxes: [...mailboxes].flatMap(([guid, time]) => (/^0*$/.test(guid) ? [] : [{ guid: mailboxGuid(guid), time }])),
     directories: [...directories].map(([hash, time]) => ({ hash, time })),
     unsubscribes: [...unsubscribes].map(([hash, time]) => ({ hash, time })),
-    ...(names.length > 0 ? { names } : {}),
   };
 }
 

@@ -67,11 +67,10 @@ class NamespacedStore implements MailStore {
 
   async readTree(): Promise<TreeSnapshot> {
     const nodes: TreeNode[] = [];
-    const deletions: { -readonly [K in keyof TreeDeletions]-?: NonNullable<TreeDeletions[K]>[number][] } = {
+    const deletions: { -readonly [K in keyof TreeDeletions]: TreeDeletions[K][number][] } = {
       mailboxes: [],
       directories: [],
       unsubscribes: [],
-      names: [],
     };
     for (const namespace of this.#namespaces) {
       const tree = await namespace.store.readTree();
@@ -85,7 +84,6 @@ class NamespacedStore implements MailStore {
       if (prefix.length > 0) continue;
       deletions.directories.push(...tree.deletions.directories);
       deletions.unsubscribes.push(...tree.deletions.unsubscribes);
-      deletions.names.push(...(tree.deletions.names ?? []));
     }
     return { separator: this.separator, nodes: [...nodes, ...this.#prefixNodes(nodes)], deletions };
   }

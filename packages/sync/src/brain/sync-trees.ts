@@ -70,13 +70,10 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
 }
 
 /** The own tree with names that arrive as they are meant. */
-function toldTree(
-  { channel, rules }: Session,
-  own: TreeSnapshot,
-  { escapeChar, separator }: ReceivedTree,
-): TreeSnapshot {
+function toldTree({ channel, rules }: Session, own: TreeSnapshot, remote: ReceivedTree): TreeSnapshot {
+  const { escapeChar } = remote;
   const { codesInNames } = channel.peer;
-  const tree = withSeparator(own, separator);
+  const tree = withSeparator(own, remote, rules.altChar);
   if (escapeChar === undefined || codesInNames === 'kept') return tree;
   return codesInNames === 'decoded' ? encodeNames(tree, escapeChar) : replaceCodes(tree, escapeChar, rules.altChar);
 }

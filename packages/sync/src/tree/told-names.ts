@@ -3,21 +3,30 @@ import type { MailboxPath, TimedHash } from '@dsync/protocol';
 import type { TreeNode, TreeSnapshot } from '@dsync/storage';
 
 import { nameHash } from './name-hash.ts';
-import { pathKey, withoutCodes } from './names.ts';
+import { pathKey, spellingOf, withoutCodes } from './names.ts';
 
 /**
- * As if names were written with another separator. A Dovecot 2.3 that is told of a deletion by the hash of a name hangs and
- * takes all memory unless the separator is its own (sync-semantics.md 3.9). A deletion whose name is not known is not told:
- * the directory stays, or the subscription to a mailbox that does not exist, and nobody loses mail by that.
+ * As if names were written with the separator of the receiver, whose tree is known. A Dovecot 2.3 that is told of a deletion by
+ * the hash of a name hangs and takes all memory unless the separator is its own (sync-semantics.md 3.9). What the receiver does
+ * not have it need not be told of, so every hash that can mean anything to it is found by its own names.
  */
-export function withSeparator(tree: TreeSnapshot, separator: string): TreeSnapshot {
+export function withSeparator(tree: TreeSnapshot, receiver: TreeSnapshot, altChar: string): TreeSnapshot {
+  const { separator } = receiver;
   if (tree.separator === separator) return tree;
-  const { mailboxes, directories, unsubscribes, names = [] } = tree.deletions;
-  const told = new Map(names.map((path) => [nameHash(path, tree.separator), nameHash(path, separator)]));
+  const { legal } = spellingOf(tree.separator, separator, altChar);
+  const theirs = new Map<string, string>();
+  for (const { path } of receiver.nodes) {
+    for (let length = 1; length <= path.length; length++) {
+      const name = path.slice(0, length);
+      const own = name.map((part) => legal(part, tree.separator));
+      theirs.set(nameHash(own, tree.separator), nameHash(name, separator));
+    }
+  }
   const tell = ({ hash, time }: TimedHash): TimedHash[] => {
-    const other = told.get(hash);
+    const other = theirs.get(hash);
     return other === undefined ? [] : [{ hash: other, time }];
   };
+  const { mailboxes, directories, unsubscribes } = tree.deletions;
   const deletions = { mailboxes, directories: directories.flatMap(tell), unsubscribes: unsubscribes.flatMap(tell) };
   return { ...tree, separator, deletions };
 }

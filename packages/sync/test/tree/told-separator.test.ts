@@ -1,3 +1,4 @@
+import type { TreeNode, TreeSnapshot } from '@dsync/storage';
 import { describe, expect, test } from '@jest/globals';
 
 import { nameHash } from '../../src/tree/name-hash.ts';
@@ -14,16 +15,21 @@ const told = {
       { hash: UNKNOWN, time: 8 },
     ],
     unsubscribes: [{ hash: nameHash(['Résumés', 'c'], '.'), time: 9 }],
-    names: [
-      ['a', 'b'],
-      ['Résumés', 'c'],
-    ],
   },
 };
 
+const node = (...path: string[]): TreeNode => ({
+  ...{ path, exists: false, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0 },
+});
+
+const having = (separator: string, nodes: readonly TreeNode[]): TreeSnapshot => ({
+  ...{ separator, nodes, deletions: { mailboxes: [], directories: [], unsubscribes: [] } },
+});
+
 describe('a Dovecot with another separator is told of deletions', () => {
-  test('by names with its own separator, and of those alone whose names are known', () => {
-    expect(withSeparator(told, '/')).toEqual({
+  test('by names with its own separator, and of those alone that it has', () => {
+    const receiver = having('/', [node('a', 'b', 'below'), node('Résumés', 'c'), node('other')]);
+    expect(withSeparator(told, receiver, '_')).toEqual({
       separator: '/',
       nodes: [],
       deletions: {
@@ -35,7 +41,18 @@ describe('a Dovecot with another separator is told of deletions', () => {
     });
   });
 
+  test('by the name that it has where dsync can only have another', () => {
+    const dotted = {
+      ...told,
+      deletions: { ...told.deletions, directories: [{ hash: nameHash(['a_b', 'c'], '.'), time: 7 }] },
+    };
+    expect(withSeparator(dotted, having('/', [node('a.b', 'c')]), '_').deletions.directories).toEqual([
+      // SHA-1 of `a.b/c`.
+      { hash: '3f23e966f96d285db4cc5b41f7074242', time: 7 },
+    ]);
+  });
+
   test('as they are remembered where the separator is the same', () => {
-    expect(withSeparator(told, '.')).toBe(told);
+    expect(withSeparator(told, having('.', []), '_')).toBe(told);
   });
 });
