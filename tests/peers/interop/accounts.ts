@@ -1,6 +1,8 @@
 /** Mail for both ends, changes to it, and what must hold of both afterwards. */
 import { join } from 'node:path';
 
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { expect } from '@jest/globals';
 
 import { troubles } from '../rig/dovecot.ts';
@@ -67,6 +69,12 @@ export const create = (ends: Ends, name: string, mailbox: string): Promise<void>
     await imap.command(`CREATE ${mailbox}`);
     await imap.command(`APPEND ${mailbox}`, mail(`first in ${mailbox}`));
   });
+
+/** Waits until the clock shows another second. */
+export const nextSecond = async (): Promise<void> => {
+  const second = (): number => Math.floor(Date.now() / 1000);
+  for (const before = second(); second() === before;) await delay(1000 - (Date.now() % 1000));
+};
 
 /** Mailboxes that are gone, and names that are unsubscribed. */
 export const remove = (ends: Ends, name: string, mailboxes: readonly string[]): Promise<void> =>

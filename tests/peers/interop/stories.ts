@@ -14,6 +14,7 @@ import {
   guidsOf,
   judge,
   makeUser,
+  nextSecond,
   remove,
   rename,
   runWell,
@@ -167,6 +168,8 @@ export const deletions: Story = async (ends, pairing) => {
     'Gamma/below',
     ...always.slice(2),
   ]);
+  // Subscribed and unsubscribed in one second is subscribed: times have no smaller unit.
+  await nextSecond();
   await remove(ends, user.theirs, ['Alpha', 'Delta', 'Gamma/below']);
   await rename(ends, user.theirs, 'Epsilon', 'Zeta');
   await remove(ends, user.ours, ['Beta', 'Both/below', `Only-${user.theirs}`]);
