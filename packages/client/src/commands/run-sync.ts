@@ -50,7 +50,9 @@ export async function runSync(command: SyncCommand): Promise<number> {
     printResult(result, request, separator);
     for (const text of report.warnings) log.warning(text);
     if (report.unexpected.length > 0) {
-      log.warning(`Mailbox changes caused a desync. You may want to run dsync again: ${report.unexpected.join('; ')}`);
+      log.warning(
+        `Mailbox changes caused a desync. You may want to run dsync again: ${[...new Set(report.unexpected)].join('; ')}`,
+      );
     }
     return result.exitCode;
   } catch (error) {
