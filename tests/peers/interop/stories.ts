@@ -189,6 +189,11 @@ export const deletions: Story = async (ends, pairing) => {
     ['INBOX', 6],
   ]);
   expect(anew.subscriptions).toEqual([]);
+  // Made anew before the other end knows: the two of one name become one, as between two Dovecots.
+  await remove(ends, user.ours, ['Alpha']);
+  await create(ends, user.ours, 'Alpha');
+  await run();
+  await expectSame(ends, user);
   await expectNothingToDo(ends, pairing, user, ['sync']);
 };
 

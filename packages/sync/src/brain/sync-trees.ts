@@ -6,7 +6,7 @@ import { planTree } from '../tree/plan-tree.ts';
 import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
 import { encodeNames, replaceCodes, withSeparator } from '../tree/told-names.ts';
 import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
-import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
+import { deletionsToSettle, withoutRemade, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
 import { askForTree } from './dry-run.ts';
 import { peerIsOurs, type Session } from './session.ts';
@@ -52,17 +52,18 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
   const { store, channel, rules } = session;
   const early = session.locker === 'they' ? null : await store.readTree();
   const remote = await receiveTree(channel.session);
-  const full = early ?? (await store.readTree());
+  const known = (tree: TreeSnapshot): TreeSnapshot => withoutRemade(tree, remote, treeContext(session, remote));
+  const full = known(early ?? (await store.readTree()));
   const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
   const gone = deletionsToSettle(select(full), remote, treeContext(session, remote));
   const deleted = await applyTree(store, gone, { altChar: rules.altChar, observer: session.observer });
-  const left = gone.length > 0 ? await store.readTree() : full;
+  const left = gone.length > 0 ? known(await store.readTree()) : full;
   const yielded = yieldedNumbers(select(left), remote, treeContext(session, remote));
   for (const yielding of yielded) {
     await take(store, yielding);
     session.notes.renumbered.set(yielding.guid, yielding);
   }
-  const settled = yielded.length > 0 ? await store.readTree() : left;
+  const settled = yielded.length > 0 ? known(await store.readTree()) : left;
   for (const message of treeMessages(toldTree(session, selectTree(settled, rules.selection), remote)))
     await channel.session.send(message);
   await channel.flush();

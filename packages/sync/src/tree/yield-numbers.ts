@@ -51,3 +51,20 @@ export function deletionsToSettle(
       operation.op === 'delete' && operation.rule === 'deleted-there' && theirs.has(pathKey(operation.path)),
   );
 }
+
+/**
+ * Mailboxes that were deleted and made anew here under a name that the Dovecot's still have: in a two-way run it does not
+ * believe such a deletion, so that the two of one name become one, with the larger GUID. Where that is the Dovecot's, the
+ * deletion must not count here either, or they never meet.
+ */
+export function withoutRemade(local: TreeSnapshot, remote: TreeSnapshot, context: TreeMergeContext): TreeSnapshot {
+  if (context.mode !== 'two-way') return local;
+  const own = new Map(local.nodes.filter(isMailboxNode).map(({ path, mailbox }) => [pathKey(path), mailbox.guid]));
+  const remade = new Set<MailboxGuid>();
+  for (const { path, mailbox } of remote.nodes.filter(isMailboxNode)) {
+    const anew = own.get(pathKey(path));
+    if (anew !== undefined && anew < mailbox.guid) remade.add(mailbox.guid);
+  }
+  const mailboxes = local.deletions.mailboxes.filter(({ guid }) => !remade.has(guid));
+  return { ...local, deletions: { ...local.deletions, mailboxes } };
+}
