@@ -76,6 +76,16 @@ export const nextSecond = async (): Promise<void> => {
   for (const before = second(); second() === before;) await delay(1000 - (Date.now() % 1000));
 };
 
+/** Mails by which filters can tell: an old one, a large one, a flagged one, and one that is nothing of these. */
+export const fillForFilters = (ends: Ends, name: string, mailbox: string): Promise<void> =>
+  withImap(ends, name, async (imap) => {
+    await imap.command(`CREATE ${mailbox}`);
+    await imap.command(`APPEND ${mailbox} " 5-Jan-2001 10:00:00 +0000"`, mail('old'));
+    await imap.command(`APPEND ${mailbox}`, mail(`large ${'x'.repeat(40_000)}`));
+    await imap.command(`APPEND ${mailbox} (\\Flagged)`, mail('flagged'));
+    await imap.command(`APPEND ${mailbox}`, mail('plain'));
+  });
+
 /** Mailboxes that are gone, and names that are unsubscribed. */
 export const remove = (ends: Ends, name: string, mailboxes: readonly string[]): Promise<void> =>
   withImap(ends, name, async (imap) => {
