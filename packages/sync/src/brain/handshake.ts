@@ -184,6 +184,11 @@ export function needsFacts(filter: MailFilter): boolean {
   return date || size;
 }
 
+/** Whether some mails are outside. */
+export function isFiltering(filter: MailFilter): boolean {
+  return needsFacts(filter) || filter.flag !== undefined;
+}
+
 const LETTER = { full: 'f', changed: 'c', state: 's' } as const satisfies Record<Algorithm, string>;
 
 /** `-f` wins over `-s`; a state is needed for the stateful algorithm, and a run that has a use for it. */

@@ -9,7 +9,7 @@ import type { MailCounts, SyncObserver, SyncReport, TreeCounts } from '../report
 import type { SyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { equalState, provenEqual, recentSettled } from './announce-mailbox.ts';
-import { masterRules } from './handshake.ts';
+import { isFiltering, masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind } from './mail-messages.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
@@ -43,6 +43,8 @@ export async function runMaster(
       onlyAsks: rules.dryRun && !peerIsOurs(channel),
       notes: newNotes(),
     };
+    if (channel.peer.isDovecot && rules.mode === 'two-way' && isFiltering(rules.filter))
+      session.notes.warnings.push(HELD_BACK);
     return await withUserLock(session, async () => {
       if (common !== null) await sendStates(channel, common);
       const trees = await mergeTrees(session);
@@ -55,6 +57,10 @@ export async function runMaster(
     throw error;
   }
 }
+
+/** What a Dovecot makes of a mail that it does not see on the other side (docs/interop.md). */
+const HELD_BACK =
+  'a Dovecot takes mails that a filter holds back for expunged, and expunges its own such mails in its next run with this side: use filters for backup and -1';
 
 async function sendStates(channel: Channel, states: SyncState): Promise<void> {
   for (const [mailboxGuid, state] of states) {
