@@ -36,13 +36,19 @@ export interface Case {
   readonly tools: readonly Start[];
 }
 
+/** Whether the command is ours; the server may be ours all the same. */
 const isOurs = (tool: Tool): boolean => tool.name.startsWith('dsync');
 
 /** Lets the disk finish what an earlier run left to it. */
 const settle = (): Promise<unknown> => mustRun('sync', []);
 
-const memory = (tool: Tool, runs: readonly Measured[]): Partial<Row> =>
-  isOurs(tool) ? { clientMb: Math.max(...runs.map(({ peakMb }) => peakMb)), serverMb: tool.serverPeakMb() } : {};
+const memory = (tool: Tool, runs: readonly Measured[]): Partial<Row> => {
+  const serverMb = tool.serverPeakMb();
+  return {
+    ...(isOurs(tool) ? { clientMb: Math.max(...runs.map(({ peakMb }) => peakMb)) } : {}),
+    ...(serverMb > 0 ? { serverMb } : {}),
+  };
+};
 
 const measureSettled = async (tool: Tool): Promise<Measured> => {
   await settle();
