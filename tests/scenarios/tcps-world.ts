@@ -83,7 +83,9 @@ async function runProgram(argv: readonly string[], printsState: boolean): Return
   const spies = [capture(process.stdout, out), capture(process.stderr, err)];
   try {
     const exit = await clientMain('dsync', argv, 'test');
-    return { exit, state: printsState ? out.join('').trim() : null, error: exit === 0 ? null : err.join('').trim() };
+    // Of a single file the test runner prints at once what it is told, here too; a state is a line of its own.
+    const state = out.filter((text) => /^[A-Za-z0-9+/]*=*\n$/.test(text)).join('');
+    return { exit, state: printsState ? state.trim() : null, error: exit === 0 ? null : err.join('').trim() };
   } finally {
     for (const spy of spies) spy.mockRestore();
   }
