@@ -17,6 +17,7 @@ export interface JudgedMail {
 }
 
 export interface JudgedMailbox {
+  readonly guid: string;
   readonly uidValidity: number;
   readonly uidNext: number;
   readonly mails: readonly JudgedMail[];
@@ -62,7 +63,9 @@ const readMailbox = async (imap: ImapClient, name: string): Promise<JudgedMailbo
   const opened = await imap.command(`EXAMINE ${quoteName(name)}`);
   const lines = opened.map(({ line }) => line).join('\n');
   const fetched = await imap.command('UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE X-GUID BODY.PEEK[])');
+  const status = await imap.command(`STATUS ${quoteName(name)} (X-GUID)`);
   return {
+    guid: pick(status.map(({ line }) => line).join('\n'), /\(X-GUID ([0-9a-f]{32})\)/),
     uidValidity: Number(pick(lines, /UIDVALIDITY (\d+)/)),
     uidNext: Number(pick(lines, /UIDNEXT (\d+)/)),
     mails: fetched.filter(({ line }) => / FETCH \(/.test(line)).map(readMail),
@@ -86,14 +89,21 @@ const doveadmLines = async (dovecot: Dovecot, args: readonly string[]): Promise<
   return text.trimEnd().split('\n').slice(1).sort(byText);
 };
 
-export const judgeAccount = async (dovecot: Dovecot, user: string): Promise<JudgedAccount> => {
+/** What IMAP tells of an account. */
+export const readAccount = async (
+  dovecot: Dovecot,
+  user: string,
+): Promise<Pick<JudgedAccount, 'mailboxes' | 'subscriptions'>> => {
   await using imap = await ImapClient.login(dovecot.imapPort, user);
   const mailboxes: Record<string, JudgedMailbox> = {};
   for (const name of await listMailboxes(imap)) mailboxes[name] = await readMailbox(imap, name);
   const subscriptions = (await imap.command('LSUB "" "*"')).map(nameOf).sort(byText);
+  return { mailboxes, subscriptions };
+};
+
+export const judgeAccount = async (dovecot: Dovecot, user: string): Promise<JudgedAccount> => {
   return {
-    mailboxes,
-    subscriptions,
+    ...(await readAccount(dovecot, user)),
     doveadm: {
       mailboxes: await doveadmLines(dovecot, [
         'mailbox',

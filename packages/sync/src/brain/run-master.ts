@@ -39,6 +39,7 @@ export async function runMaster(
       rules,
       observer,
       common,
+      told: common === null ? options.state : null,
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: rules.dryRun && !peerIsOurs(channel),
       notes: newNotes(),

@@ -42,6 +42,7 @@ export async function runSlave(
       rules,
       observer,
       common: null,
+      told: null,
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: false,
       notes: newNotes(),

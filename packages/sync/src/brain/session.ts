@@ -15,6 +15,8 @@ export interface Session {
   readonly observer: SyncObserver;
   /** The common state that both ends were given (`-s`); null: lists are complete. */
   readonly common: SyncState | null;
+  /** The state of `-s` in a run that compares complete lists all the same: it tells which own mailboxes have changed. */
+  readonly told: SyncState | null;
   /** Who takes the user lock. What is read here before the other end has it may be old by then. */
   readonly locker: 'nobody' | 'we' | 'they';
   /** A dry run with a peer that knows none: it is asked as the source of a backup (dry-run.ts). */

@@ -4,7 +4,7 @@ import { ProtocolError } from '@dsync/protocol';
 import type { Mailbox, MailboxChanges, MailboxStatus } from '@dsync/storage';
 
 import { mayUseCommon } from '../mails/plan-mails.ts';
-import type { MailboxSyncState } from '../state/sync-state.ts';
+import { isUnchanged, type MailboxSyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { canSkip, equalState, mailboxMessage, missingMessage, staleReason } from './announce-mailbox.ts';
 import { askForMailbox } from './dry-run.ts';
@@ -183,8 +183,9 @@ class Opened implements AsyncDisposable {
     // UID 0 says that nothing is known to be common: the lists have to be complete, older expunges included.
     const common = known !== undefined && known.lastCommonUid > 0 && usesCommon(session) ? known : null;
     const numbers = mailboxMessage(guid, status, session.store.capabilities);
+    const differs = session.notes.renumbered.has(guid) || hasChanged(session, guid, status);
     // Nobody has that number, so a Dovecot will not find the mailbox equal, and it raises nothing there.
-    const message = session.notes.renumbered.has(guid) ? { ...numbers, firstRecentUid: 0 } : numbers;
+    const message = differs ? { ...numbers, firstRecentUid: 0 } : numbers;
     const { changes, stale } =
       common === null ? { changes: NO_CHANGES, stale: null } : await changesSince(view, status, common);
     return new Opened({ view, mailbox, message, common, changes, stale }, lock);
@@ -198,6 +199,12 @@ class Opened implements AsyncDisposable {
     await this.#lock?.[Symbol.asyncDispose]();
     await this.mailbox?.[Symbol.asyncDispose]();
   }
+}
+
+/** Whether the state of `-s` shows that a mailbox was changed here; our own kind sees it from the digest. */
+function hasChanged({ told, channel }: Session, guid: MailboxGuid, status: MailboxStatus): boolean {
+  const state = told?.get(guid);
+  return state !== undefined && !peerIsOurs(channel) && !isUnchanged(state, status);
 }
 
 /** Before the GUIDs that a dry run would have changed. */
