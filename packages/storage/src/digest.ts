@@ -3,7 +3,7 @@
  * each mail. Order does not matter, so adding and taking away are exact. It tells "equal" from "not equal" between
  * two honest stores; it is no proof against an attacker, and no decision to delete rests on it.
  */
-import { createHash } from 'node:crypto';
+import { hash as hashOnce } from 'node:crypto';
 
 const MODULUS = 1n << 128n;
 
@@ -45,6 +45,6 @@ export function printDigest(digest: bigint): string {
 }
 
 function hash(text: string): bigint {
-  const bytes = createHash('md5').update(text).digest();
+  const bytes = hashOnce('md5', text, 'buffer');
   return (bytes.readBigUInt64BE(0) << 64n) | bytes.readBigUInt64BE(8);
 }

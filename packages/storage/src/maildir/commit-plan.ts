@@ -103,7 +103,8 @@ export function planCommit(work: Work, view: View, memory: MailboxMemory, clock:
     work.rebuild === null ? Math.max(head.uidNext, uidNextOf(view.uidlist)) : 1,
   );
   const stay = work.rebuild === null ? stayingMails(view, gone, renames, renumbered) : [];
-  const firstRecentUid = firstUnshown([...stay, ...mails], shown);
+  // A block of a first copy knows the mark that holds at its end.
+  const firstRecentUid = firstUnshown([...stay, ...mails], Math.min(shown, uidNext));
   return { mails, flagged, renumbered, expunged, renames, letters, uids, uidNext, firstRecentUid };
 }
 

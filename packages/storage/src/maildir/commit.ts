@@ -16,6 +16,7 @@ import { join } from 'node:path';
 
 import { StoreError } from '../errors.ts';
 import { applySync, type MailboxMemory, type SyncChanges } from '../journal/apply-sync.ts';
+import type { JournalHead } from '../journal/journal.ts';
 import type { CommitResult } from '../mail-store.ts';
 import { uidNextOf, type Box, type View } from './box.ts';
 import { planCommit, recordOf, type CommitPlan, type PlannedMail } from './commit-plan.ts';
@@ -38,7 +39,10 @@ const SHORT_UIDLIST = 2_000;
 
 /** The caller holds the box's mutex. @throws {StoreError} (then the mailbox is as before) */
 export async function commit(box: Box, work: Work): Promise<CommitResult> {
-  if (isNothing(work)) return { ...NOTHING, modseqBefore: (await box.look()).highestModseq };
+  if (hasNoMails(work)) {
+    const head = await box.look();
+    if (changesNothing(work, head)) return { ...NOTHING, modseqBefore: head.highestModseq };
+  }
   const { context, folder } = box;
   const early = work.bytes > FLUSH_EARLY_BYTES || work.saved.length > FLUSH_EARLY_MAILS;
   if (early) await flush(context, [], bodies(box, work));
@@ -75,17 +79,21 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
 
 const NOTHING = { uidsChanged: false, saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 } as const;
 
-function isNothing(work: Work): boolean {
-  const { saved, copied, renumbered, flagged, expunged, attributes, rebuild, numbers } = work;
-  const some =
-    saved.length +
-    copied.length +
-    renumbered.size +
-    flagged.size +
-    expunged.size +
-    attributes.length +
-    Object.keys(numbers).length;
-  return some === 0 && rebuild === null;
+function hasNoMails({ saved, copied, renumbered, flagged, expunged, rebuild }: Work): boolean {
+  return saved.length + copied.length + renumbered.size + flagged.size + expunged.size === 0 && rebuild === null;
+}
+
+/** Of what concerns the mailbox as a whole: whether it is so already. */
+function changesNothing({ attributes, numbers }: Work, head: JournalHead): boolean {
+  const { guid, uidValidity, uidNext, highestModseq, firstRecentUid } = head;
+  return (
+    attributes.length === 0 &&
+    (numbers.guid ?? guid) === guid &&
+    (numbers.uidValidity ?? uidValidity) === uidValidity &&
+    (numbers.uidNext ?? 0) <= uidNext &&
+    (numbers.highestModseq ?? 0n) <= highestModseq &&
+    (numbers.firstRecentUid ?? 0) <= firstRecentUid
+  );
 }
 
 function bodies({ folder }: Box, { saved, workshop }: Work): Many {

@@ -8,6 +8,7 @@ import { sizeIn } from './file-name.ts';
 import { SizeCounter } from './virtual-size.ts';
 
 const CHUNK = 64 * 1024;
+const SLAB = 256 * 1024;
 
 /** null if there is no such file. A mail that is expunged while it is open can be read to its end. @throws {StoreError} */
 export function openContent(path: string): MailContent | null {
@@ -27,7 +28,7 @@ export function openContent(path: string): MailContent | null {
     const { mtimeMs, ctimeMs, size } = fs.fstatSync(fd);
     const dates = { received: Math.floor(mtimeMs / 1000), saved: Math.floor(ctimeMs / 1000) };
     if (size > CHUNK) return { ...dates, body: chunks(fd, path), [Symbol.asyncDispose]: close };
-    const bytes = Buffer.allocUnsafe(size);
+    const bytes = space(size);
     let length = 0;
     for (let n = -1; n !== 0 && length < size; length += n) n = fs.readSync(fd, bytes, length, size - length, length);
     void close();
@@ -36,6 +37,16 @@ export function openContent(path: string): MailContent | null {
     void close();
     throw StoreError.from(cause, `cannot read ${path}`);
   }
+}
+
+let slab = Buffer.alloc(0);
+
+/** Many small mails in one piece of memory: a piece for each costs more to give back than to fill. */
+function space(size: number): Buffer {
+  if (slab.length < size) slab = Buffer.allocUnsafeSlow(SLAB);
+  const bytes = slab.subarray(0, size);
+  slab = slab.subarray(size);
+  return bytes;
 }
 
 /** By the file's name, or by what the uidlist notes besides; else counted. @throws what the system throws */

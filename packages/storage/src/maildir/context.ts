@@ -34,8 +34,12 @@ export interface Context {
 export async function flush(context: Context, paths: readonly string[], many: Many = NOT_MANY): Promise<void> {
   if (!context.fsync) return;
   const pending = [...context.unflushed];
-  // What somebody has removed since need not survive.
-  await flusher.flush([...paths, ...pending.filter((path) => fs.existsSync(path))], many, context.anchors);
+  const all: Many = {
+    count: many.count + pending.length,
+    // What somebody has removed since need not survive.
+    paths: () => [...many.paths(), ...pending.filter((path) => fs.existsSync(path))],
+  };
+  await flusher.flush(paths, all, context.anchors);
   for (const path of pending) context.unflushed.delete(path);
 }
 

@@ -26,13 +26,19 @@ export interface FileName {
 }
 
 /** null: not a mail for anybody (hidden, or with a line end in it, which a uidlist cannot hold). */
-export function parseFileName(name: string): FileName | null {
+export function parseBase(name: string): string | null {
   const first = name.codePointAt(0);
   if (first === undefined || first === 0x2e || first === 0x3a || /[\r\n\ufffd]/.test(name)) return null;
   const colon = name.indexOf(':');
-  if (colon < 0) return { base: name, flags: 0, keywordLetters: '', otherLetters: '', more: '', hasInfo: false };
+  return colon < 0 ? name : name.slice(0, colon);
+}
+
+/** null: not a mail for anybody. */
+export function parseFileName(name: string): FileName | null {
+  const base = parseBase(name);
+  if (base === null) return null;
+  if (base === name) return { base, flags: 0, keywordLetters: '', otherLetters: '', more: '', hasInfo: false };
   const info = name.slice(name.lastIndexOf(':') + 1);
-  const base = name.slice(0, colon);
   if (!info.startsWith('2,')) return { base, flags: 0, keywordLetters: '', otherLetters: '', more: '', hasInfo: false };
   return parseInfo(base, info.slice(2));
 }

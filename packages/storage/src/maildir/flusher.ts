@@ -46,13 +46,15 @@ class Flusher {
       this.#waiting.push({ paths, many, anchors, done: (error) => (error === null ? resolve() : reject(error)) });
       if (this.#running) return;
       this.#running = true;
-      // Whoever else is ready in this turn of the loop comes along.
-      setImmediate(() => void this.#run());
+      void this.#run();
     });
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    for (;;) {
+      // Whoever else is ready in this turn of the loop comes along: also those who were just served, and go on.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#waiting.length === 0) break;
       const batch = this.#waiting;
       this.#waiting = [];
       const error = await this.#serve(batch).then(

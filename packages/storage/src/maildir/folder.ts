@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { StoreError } from '../errors.ts';
 import { isErrno } from './dotlock.ts';
-import { parseFileName, type FileName } from './file-name.ts';
+import { parseBase, parseFileName, type FileName } from './file-name.ts';
 import { parseKeywords, printKeywords, type KeywordLetters } from './keywords-file.ts';
 import type { Places } from './layout.ts';
 import { parseUntold, printUntold, type UntoldKeywords } from './untold-keywords.ts';
@@ -108,6 +108,20 @@ export class Folder {
     return found;
   }
 
+  /** Whether exactly the mails with these base names lie here, each once. */
+  holds(bases: ReadonlySet<string>): boolean {
+    let count = 0;
+    for (const place of ['new', 'cur'] as const) {
+      for (const name of this.#readdir(place)) {
+        const base = parseBase(name);
+        if (base === null) continue;
+        if (!bases.has(base)) return false;
+        count++;
+      }
+    }
+    return count === bases.size;
+  }
+
   /** null if there is none. @throws {StoreError} `Corrupt`, `Permission` */
   readUidlist(): Uidlist | null {
     const text = readText(this.uidlistFile);
@@ -134,8 +148,9 @@ export class Folder {
     replaceFile(this.untoldFile, `${this.untoldFile}.tmp`, printUntold(untold), owner);
   }
 
+  /** @param at a plain path below the folder: `join` would look at each of its characters again, for every mail */
   path(at: string): string {
-    return join(this.places.mail, at);
+    return `${this.places.mail}/${at}`;
   }
 
   ownership(): Ownership {
@@ -211,20 +226,25 @@ export function ownershipOf(directory: string): Ownership {
   }
 }
 
-/** Gives a new file or directory the folder's owner and mode, where the process's own differ. */
-export function adopt(target: string | number, owner: Ownership, kind: 'file' | 'directory'): void {
+/**
+ * Gives a new file or directory the folder's owner and mode, where the process's own differ.
+ * @returns whether it had them by itself, as then the next one in the same directory will
+ */
+export function adopt(target: string | number, owner: Ownership, kind: 'file' | 'directory'): boolean {
   const mode = kind === 'file' ? owner.fileMode : owner.directoryMode;
   const now = typeof target === 'number' ? fs.fstatSync(target) : fs.lstatSync(target);
-  if ((now.mode & 0o7777) !== mode) {
+  const hasMode = (now.mode & 0o7777) === mode;
+  if (!hasMode) {
     if (typeof target === 'number') fs.fchmodSync(target, mode);
     else fs.chmodSync(target, mode);
   }
-  if (now.uid === owner.uid && now.gid === owner.gid) return;
+  if (now.uid === owner.uid && now.gid === owner.gid) return hasMode;
   // Without the right to give files away the mail is ours, as it would be if a mail client had written it.
   attempt(() => {
     if (typeof target === 'number') fs.fchownSync(target, owner.uid, owner.gid);
     else fs.chownSync(target, owner.uid, owner.gid);
   });
+  return false;
 }
 
 /** Writes a whole file under another name and renames it. @throws {StoreError} (then the old one is as before) */

@@ -20,15 +20,25 @@ export function measure(body: Uint8Array): Written {
 
 /**
  * Writes a whole body to a new file, with its received date.
+ * @param isFirst whether its owner and mode must be looked at
+ * @returns whether those were right by themselves
  * @throws what the system throws; then there is no file
  */
-export function writeWhole(folder: Folder, at: string, body: Uint8Array, received: number, owner: Ownership): void {
+export function writeWhole(
+  folder: Folder,
+  at: string,
+  body: Uint8Array,
+  received: number,
+  owner: Ownership,
+  isFirst: boolean,
+): boolean {
   const path = folder.path(at);
   const fd = fs.openSync(path, 'wx', owner.fileMode);
   try {
     writeAll(fd, body, null);
-    adopt(fd, owner, 'file');
+    const wasRight = !isFirst || adopt(fd, owner, 'file');
     fs.futimesSync(fd, received, received);
+    return wasRight;
   } catch (cause) {
     attempt(() => fs.rmSync(path, { force: true }));
     throw cause;

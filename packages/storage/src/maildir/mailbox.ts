@@ -77,8 +77,9 @@ export class MaildirMailbox implements Mailbox {
   }
 
   async attributes(): Promise<readonly Attribute[]> {
-    const head = await this.#look();
-    return this.#box.context.journal.attributes(head.guid);
+    // Nobody but a synchroniser sets them here, so what was seen at the last look holds.
+    const { guid } = this.#box.head ?? (await this.#look());
+    return this.#box.context.journal.attributes(guid);
   }
 
   async read(uid: Uid, guid: MailGuid): Promise<MailContent | null> {
@@ -96,7 +97,8 @@ export class MaildirMailbox implements Mailbox {
 
   begin(): Promise<MailboxTransaction> {
     return this.#box.mutex.run(async () => {
-      await this.#box.look();
+      // Otherwise what was seen at the last look is what the caller goes by; the commit finds out what happened since.
+      if (this.#box.head === null) await this.#box.look();
       return new MaildirTransaction(this.#box);
     });
   }

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import { StoreError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -118,7 +118,7 @@ function anchorsOf(directories: readonly string[]): string[] {
   const byDevice = new Map<number, string>();
   for (const directory of directories) {
     const device = fs.statSync(directory).dev;
-    if (!byDevice.has(device)) byDevice.set(device, join(directory));
+    if (!byDevice.has(device)) byDevice.set(device, resolve(directory));
   }
   return [...byDevice.values()];
 }

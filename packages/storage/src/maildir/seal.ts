@@ -17,8 +17,7 @@ export function sealedFingerprint(folder: Folder, bases: ReadonlySet<string>): s
   attempt(() => {
     if (!setBack(folder.path('cur')) || !setBack(folder.path('new'))) return;
     const before = folder.stamp();
-    const files = folder.list();
-    if (files.size !== bases.size || [...files.keys()].some((base) => !bases.has(base))) return;
+    if (!folder.holds(bases)) return;
     if (folder.stamp().contents === before.contents) text = before.text;
   });
   return text;

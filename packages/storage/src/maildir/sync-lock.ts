@@ -38,7 +38,7 @@ export async function dropLeftSyncLock(path: string): Promise<void> {
 async function take(path: string, timeoutMs: number, failure: string): Promise<AsyncDisposable> {
   const folder = dirname(path);
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!fs.existsSync(folder)) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw StoreError.from(cause, failure);
   }

@@ -25,6 +25,8 @@ export class MaildirTransaction implements MailboxTransaction {
   readonly #bases = new Set<string>();
   readonly #firstRecentUid: number;
   #letters: KeywordLetters | null = null;
+  /** Whether a new file here gets the folder's owner and mode without our doing. */
+  #ownsByItself = false;
   #used = false;
   #ended = false;
   #underWay = 0;
@@ -129,7 +131,8 @@ export class MaildirTransaction implements MailboxTransaction {
   #saveWhole(mail: NewMail, body: Uint8Array): SavedMail {
     const saved = this.#name(mail, measure(body));
     try {
-      writeWhole(this.#box.folder, this.#work.workshop.name(saved.at), body, mail.received, this.#owner);
+      const at = this.#work.workshop.name(saved.at);
+      this.#ownsByItself = writeWhole(this.#box.folder, at, body, mail.received, this.#owner, !this.#ownsByItself);
     } catch (cause) {
       throw StoreError.from(cause, `cannot save a mail in ${this.#box.print}`);
     }
@@ -161,7 +164,8 @@ export class MaildirTransaction implements MailboxTransaction {
     const usable = canBeBase(mail.guid, physicalSize, virtualSize) && !this.#bases.has(mail.guid);
     const base = usable ? mail.guid : makeBase(this.#box.context.clock, physicalSize, virtualSize);
     this.#bases.add(base);
-    const at = placeOf(base, mail, this.#lettersOf(mail.keywords), this.#firstRecentUid);
+    const shown = Math.max(this.#firstRecentUid, this.#work.numbers.firstRecentUid ?? 0);
+    const at = placeOf(base, mail, this.#lettersOf(mail.keywords), shown);
     return { mail, base, at };
   }
 

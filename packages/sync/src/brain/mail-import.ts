@@ -14,8 +14,6 @@ type SaveOperation = Extract<MailOperation, { op: 'save' }>;
 /** Mails after which a block is committed, when the plan allows blocks. Small enough to lose little work, large enough to share disk flushes. */
 const BLOCK_MAILS = 5_000;
 const BLOCK_BYTES = 512 * 1024 * 1024;
-/** Small bodies that may be under way to the disk at once. */
-const PARALLEL_SAVES = 32;
 
 export interface ImportResult {
   readonly counts: MailCounts;
@@ -34,9 +32,7 @@ export class MailImport implements AsyncDisposable {
   readonly #finalUids: readonly Uid[];
   readonly #come = new Set<Uid>();
   #firstCome = 0;
-  readonly #pending = new Set<Promise<void>>();
   #transaction: MailboxTransaction;
-  #failure: { readonly reason: unknown } | null = null;
   #blockMails = 0;
   #blockBytes = 0;
   readonly #results: CommitResult[] = [];
@@ -83,6 +79,8 @@ export class MailImport implements AsyncDisposable {
     const transaction = await mailbox.begin();
     const mails = new MailImport(mailbox, plan, attributes, byUid, transaction);
     if (plan.rebuild) transaction.rebuild({ guid: (await mailbox.status()).guid, uidValidity: plan.uidValidity });
+    // A mail that a client has been shown goes to its place at once.
+    transaction.update({ firstRecentUid: plan.firstRecentUid });
     return mails;
   }
 
@@ -92,7 +90,7 @@ export class MailImport implements AsyncDisposable {
 
   /**
    * Stores one received mail under every UID that the plan has for it.
-   * @throws {ProtocolError} what reading its bytes throws; {StoreError} what storing it throws, at the latest in `commit`
+   * @throws {ProtocolError} what reading its bytes throws; {StoreError} what storing it throws
    */
   async take(mail: Extract<Received, { kind: 'mail' }>): Promise<void> {
     const operations = this.#byUid ? this.#claimByUid(mail.uid) : this.#claim(mail.guid, mail.uid);
@@ -108,7 +106,6 @@ export class MailImport implements AsyncDisposable {
 
   /** Does the rest of the plan and makes everything durable and visible. */
   async commit(): Promise<ImportResult> {
-    await this.#settle();
     if (this.#waiting.size > 0) {
       const [key] = this.#waiting.keys();
       throw new ProtocolError('Unexpected', `the peer didn't send mail ${this.#byUid ? 'UID' : 'GUID'}=${key}`);
@@ -148,17 +145,10 @@ export class MailImport implements AsyncDisposable {
     };
     this.#blockMails += 1;
     if (!(body instanceof Uint8Array)) {
-      await this.#transaction.save(newMail, this.#counted(body));
-      return;
+      return await this.#transaction.save(newMail, this.#counted(body));
     }
     this.#count(body.length);
-    const saving = this.#transaction.save(newMail, body).catch((reason: unknown) => {
-      this.#failure ??= { reason };
-    });
-    this.#pending.add(saving);
-    void saving.then(() => this.#pending.delete(saving));
-    if (this.#pending.size >= PARALLEL_SAVES) await Promise.race(this.#pending);
-    if (this.#failure !== null) throw this.#failure.reason;
+    await this.#transaction.save(newMail, body);
   }
 
   async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -176,9 +166,9 @@ export class MailImport implements AsyncDisposable {
   async #commitBlock(): Promise<void> {
     if (!this.#inBlocks || (this.#blockMails < BLOCK_MAILS && this.#blockBytes < BLOCK_BYTES)) return;
     if (!this.#hasNoGap()) return;
-    await this.#settle();
     this.#results.push(await this.#transaction.commit());
     this.#transaction = await this.#mailbox.begin();
+    this.#transaction.update({ firstRecentUid: this.#plan.firstRecentUid });
     this.#blockMails = 0;
     this.#blockBytes = 0;
   }
@@ -190,11 +180,6 @@ export class MailImport implements AsyncDisposable {
       this.#firstCome += 1;
     }
     return this.#come.size === 0;
-  }
-
-  async #settle(): Promise<void> {
-    await Promise.all(this.#pending);
-    if (this.#failure !== null) throw this.#failure.reason;
   }
 
   #do(transaction: MailboxTransaction, operation: MailOperation): void {
@@ -230,7 +215,6 @@ export class MailImport implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled(this.#pending);
     await this.#transaction[Symbol.asyncDispose]();
   }
 }

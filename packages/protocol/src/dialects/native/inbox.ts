@@ -199,7 +199,7 @@ export class Inbox {
     }
     // `stream` and a body always come together: fromRecord makes both from the same element.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
-    return (body === undefined ? message : { ...message, body }) as Received;
+    return (body === undefined ? message : Object.assign(message, { body })) as Received;
   }
 
   #inlineBody(length: number, digest: Uint8Array): Uint8Array {
