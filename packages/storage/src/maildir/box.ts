@@ -25,7 +25,7 @@ import { beginTracking, observe, type ObservedMail } from '../journal/observe.ts
 import { flush, headOf, type Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from './dotlock.ts';
 import { compareArrival, parseFileName } from './file-name.ts';
-import { Folder, isSettled, nowNs, type FoundMail, type Stamp } from './folder.ts';
+import { Folder, isSettled, nowMs, type FoundMail, type Stamp } from './folder.ts';
 import { keywordsOf, type KeywordLetters } from './keywords-file.ts';
 import { isInbox } from './layout.ts';
 import { Mutex } from './mutex.ts';
@@ -211,7 +211,7 @@ export class Box {
       view !== null &&
       this.head !== null &&
       view.stamp.contents === this.folder.stamp().contents &&
-      isSettled(view.stamp, nowNs())
+      isSettled(view.stamp, nowMs())
     )
       return view;
     await this.lookLocked();
@@ -344,7 +344,7 @@ export class Box {
       mails: observed,
       // A known fingerprint holds, however young: it was sealed (seal.ts).
       fingerprint:
-        settled && (view.stamp.text === head?.fingerprint || isSettled(view.stamp, nowNs())) ? view.stamp.text : '',
+        settled && (view.stamp.text === head?.fingerprint || isSettled(view.stamp, nowMs())) ? view.stamp.text : '',
     });
     this.#isUnwritten = head === null && observed.length === 0;
     if (!this.#isUnwritten && (changed || former !== null))
@@ -424,12 +424,12 @@ export class Box {
     let before = view.stamp;
     let missing = remembered.filter((mail) => !files.has(baseOf(mail)));
     for (let i = 0; missing.length > 0 && i < MAX_LISTINGS; i++) {
-      if (!isSettled(before, nowNs())) await sleep(RELIST_MS);
+      if (!isSettled(before, nowMs())) await sleep(RELIST_MS);
       before = this.folder.stamp();
       files = this.folder.list();
       const after = this.folder.stamp();
       const still = remembered.filter((mail) => !files.has(baseOf(mail)));
-      const same = after.contents === before.contents && isSettled(before, nowNs());
+      const same = after.contents === before.contents && isSettled(before, nowMs());
       if (same && still.every((mail) => missing.includes(mail)))
         return { files, settled: before.contents === view.stamp.contents };
       missing = still;
