@@ -51,10 +51,14 @@ const bundle = async (name, room) => {
   return folder;
 };
 
-const writeCode = (folder, ...words) =>
-  execFileSync(process.execPath, [path('scripts/bundle/write-code.js'), folder, ...words], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+const writeCode = (folder, name, ...words) => {
+  const node = (...args) => execFileSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  node(path('scripts/bundle/write-code.js'), folder, name, ...words);
+  // V8 says nothing when it cannot use the code, and compiles: a third of a short run.
+  const load = `require(${JSON.stringify(join(folder, 'load.cjs'))}).loadBundle(${JSON.stringify(name)})`;
+  const said = node('--print', `${load}.script.cachedDataRejected`).toString().trim();
+  if (said !== 'false') throw new Error(`the machine code of ${name} is not taken: ${said}`);
+};
 
 const client = await bundle('dsync', 'client');
 const server = await bundle('dsync-server', 'server');

@@ -9,23 +9,6 @@ const { join } = require('node:path');
 const { getHeapSpaceStatistics, setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
-// On a machine with much memory V8 lets garbage grow to several times of what is in use; many of these programs may run
-// at once. Half the memory costs a few hundredths of the time.
-setFlagsFromString('--heap-growing-percent=20');
-growYoungGeneration(4);
-
-/** Lets V8 make its young generation that many times larger, once: from 1 MB, where it would go up to 16 by itself. */
-function growYoungGeneration(times) {
-  const capacity = () => getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
-  const before = capacity();
-  setFlagsFromString(`--semi-space-growth-factor=${times}`);
-  const timer = setInterval(() => {
-    if (capacity() <= before) return;
-    setFlagsFromString('--semi-space-growth-factor=1');
-    clearInterval(timer);
-  }, 20).unref();
-}
-
 // msgpackr's native helper reads long texts faster, which a run has few of; finding and loading it costs more than it gives.
 process.env['MSGPACKR_NATIVE_ACCELERATION_DISABLED'] ??= 'true';
 
@@ -51,4 +34,26 @@ function codeOf(name) {
 }
 
 exports.loadBundle = loadBundle;
-exports.program = (name) => loadBundle(name).exports;
+/**
+ * On a machine with much memory V8 lets garbage grow to several times of what is in use; many of these programs may run
+ * at once. The old generation costs half the memory for a few hundredths of the time. The young one starts with 1 MB,
+ * which is too little, and would go up to 16 by itself: it grows once.
+ */
+function limitMemory() {
+  setFlagsFromString('--heap-growing-percent=20');
+  const capacity = () => getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
+  const before = capacity();
+  setFlagsFromString('--semi-space-growth-factor=4');
+  const timer = setInterval(() => {
+    if (capacity() <= before) return;
+    setFlagsFromString('--semi-space-growth-factor=1');
+    clearInterval(timer);
+  }, 20).unref();
+}
+
+exports.program = (name) => {
+  const { exports: program } = loadBundle(name);
+  // Not before: V8 takes machine code only with the flags that it was made with.
+  limitMemory();
+  return program;
+};
