@@ -198,8 +198,7 @@ export class Inbox {
       body = this.#open;
     }
     // `stream` and a body always come together: fromRecord makes both from the same element.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked field by field against the table
-    return (body === undefined ? message : Object.assign(message, { body })) as Received;
+    return body === undefined ? message : Object.assign(message, { body });
   }
 
   #inlineBody(length: number, digest: Uint8Array): Uint8Array {
