@@ -150,6 +150,8 @@ export const MESSAGES = {
       haveSaveGuids: f('flag', 'have_save_guids'),
       haveOnlyGuid128: f('flag', 'have_only_guid128'),
       digest: n('text', 'digest'),
+      /** Hashes of stretches of UIDs; what both sides have alike they leave out of their lists. */
+      stretches: n('textList', 'stretches'),
     },
   },
 

@@ -44,6 +44,8 @@ const RELIST_MS = 15;
 /** Everything read at one look. */
 export interface View {
   readonly stamp: Stamp;
+  /** Whether a later change must leave another stamp. */
+  readonly settled: boolean;
   readonly uidlist: Uidlist & { readonly guid: MailboxGuid };
   readonly letters: KeywordLetters;
   readonly files: ReadonlyMap<string, FoundMail>;
@@ -181,7 +183,7 @@ export class Box {
     for (let i = 0; !isComplete(view) && i < MAX_LISTINGS; i++) {
       this.#number(view);
       await flush(this.context, [this.folder.uidlistFile, this.folder.places.control]);
-      view = this.#read(this.folder.stamp());
+      view = this.#read(this.folder.stamp(), view);
     }
     if (!isNumbered(view)) throw new StoreError('Temporary', `${this.print} changes faster than it can be read`);
     const numbered = view;
@@ -207,12 +209,7 @@ export class Box {
   async viewLocked(): Promise<View> {
     const view = this.#view;
     this.#refresh();
-    if (
-      view !== null &&
-      this.head !== null &&
-      view.stamp.contents === this.folder.stamp().contents &&
-      isSettled(view.stamp, nowMs())
-    )
+    if (view !== null && this.head !== null && view.settled && view.stamp.contents === this.folder.stamp().contents)
       return view;
     await this.lookLocked();
     if (this.#view === null) throw new StoreError('Temporary', `${this.print} cannot be read`);
@@ -239,15 +236,19 @@ export class Box {
     boxes.set(head.guid, this);
   }
 
-  #read(stamp: Stamp): {
-    stamp: Stamp;
-    uidlist: Uidlist | null;
-    letters: KeywordLetters;
-    files: Map<string, FoundMail>;
-  } {
+  /** @param before what was read just now, whose listing holds if the directories are as they were */
+  #read(stamp: Stamp, before?: RawView): RawView {
     // The listing first: records are made before files come to their places, so what is listed has its record.
-    const files = this.folder.list();
-    return { stamp, files, uidlist: this.folder.readUidlist(), letters: this.folder.readKeywords() };
+    const holds = before?.settled === true && before.stamp.listing === stamp.listing;
+    const settled = isSettled(stamp, nowMs());
+    const files = holds ? before.files : this.folder.list();
+    return {
+      settled,
+      stamp,
+      files,
+      uidlist: this.folder.readUidlist(),
+      letters: this.folder.readKeywords(),
+    };
   }
 
   /** Returns whether there was anything to finish or undo. */
@@ -343,8 +344,7 @@ export class Box {
       firstRecentUid,
       mails: observed,
       // A known fingerprint holds, however young: it was sealed (seal.ts).
-      fingerprint:
-        settled && (view.stamp.text === head?.fingerprint || isSettled(view.stamp, nowMs())) ? view.stamp.text : '',
+      fingerprint: settled && (view.stamp.text === head?.fingerprint || view.settled) ? view.stamp.text : '',
     });
     this.#isUnwritten = head === null && observed.length === 0;
     if (!this.#isUnwritten && (changed || former !== null))
@@ -426,10 +426,11 @@ export class Box {
     for (let i = 0; missing.length > 0 && i < MAX_LISTINGS; i++) {
       if (!isSettled(before, nowMs())) await sleep(RELIST_MS);
       before = this.folder.stamp();
+      const isStill = isSettled(before, nowMs());
       files = this.folder.list();
       const after = this.folder.stamp();
       const still = remembered.filter((mail) => !files.has(baseOf(mail)));
-      const same = after.contents === before.contents && isSettled(before, nowMs());
+      const same = isStill && after.contents === before.contents;
       if (same && still.every((mail) => missing.includes(mail)))
         return { files, settled: before.contents === view.stamp.contents };
       missing = still;
@@ -476,6 +477,7 @@ export function samePath(a: MailboxPath, b: MailboxPath): boolean {
 
 interface RawView {
   readonly stamp: Stamp;
+  readonly settled: boolean;
   readonly uidlist: Uidlist | null;
   readonly letters: KeywordLetters;
   readonly files: ReadonlyMap<string, FoundMail>;

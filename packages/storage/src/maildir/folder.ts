@@ -29,6 +29,8 @@ export interface Ownership {
 
 /** What a folder looked like from outside; equal texts, equal contents. */
 export interface Stamp {
+  /** Of cur/ and new/. */
+  readonly listing: string;
   /** Of cur/, new/, uidlist and keywords. */
   readonly contents: string;
   /** The same and tmp/, where a killed process of ours may have left something. */
@@ -82,8 +84,10 @@ export class Folder {
       const temporary = fs.statSync(this.path('tmp'), MAY_BE_MISSING);
       const uidlist = fs.statSync(this.uidlistFile, MAY_BE_MISSING);
       const keywords = fs.statSync(this.keywordsFile, MAY_BE_MISSING);
-      const contents = `${markOf(cur)} ${markOf(fresh)} ${markOf(uidlist, true)} ${markOf(keywords, true)}`;
+      const listing = `${markOf(cur)} ${markOf(fresh)}`;
+      const contents = `${listing} ${markOf(uidlist, true)} ${markOf(keywords, true)}`;
       return {
+        listing,
         contents,
         text: `${contents} ${temporary?.mtimeMs ?? '-'}`,
         changedMs: Math.max(cur.mtimeMs, fresh?.mtimeMs ?? 0),

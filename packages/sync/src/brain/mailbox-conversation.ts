@@ -13,9 +13,17 @@
  */
 import type { Body, Conversation, MessageOf, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
-import { StoreError, type Attribute, type Mailbox, type MailboxChanges, type MailFacts } from '@dsync/storage';
+import {
+  StoreError,
+  type Attribute,
+  type Mailbox,
+  type MailboxChanges,
+  type MailFacts,
+  type MailRecord,
+} from '@dsync/storage';
 
 import { digestAfter } from '../mails/digest-after.ts';
+import { type EqualStretches, isIn, withEqualMails } from '../mails/equal-stretches.ts';
 import { identityOf } from '../mails/identity.ts';
 import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
 import { planMails } from '../mails/plan-mails.ts';
@@ -44,6 +52,8 @@ export interface MailboxTalk {
   readonly common: MailboxSyncState | null;
   /** Own changes since the common state, or everything. */
   readonly changes: MailboxChanges;
+  /** Neither side tells the mails in these; null: it tells all. */
+  readonly equal: EqualStretches | null;
 }
 
 export interface MailboxOutcome {
@@ -140,7 +150,7 @@ class Exchange implements AsyncDisposable {
   }
 
   async #sendTrack(): Promise<void> {
-    const { conversation, changes, common } = this.#talk;
+    const { conversation, changes, common, equal } = this.#talk;
     if (this.#sendsLists) {
       const { rules, channel } = this.#session;
       for (const message of attributeMessages(this.#attributes, channel.peer.isDovecot))
@@ -152,7 +162,7 @@ class Exchange implements AsyncDisposable {
       const keepsSilent = isDeadly && channel.peer.isDovecot && common === null;
       const told = keepsSilent ? { ...changes, expunges: [] } : peerIsOurs(channel) ? changes : withShortGuids(changes);
       const { hashes } = this.#recognition;
-      for (const message of changeMessages(told, common?.lastCommonUid ?? 0, this.#facts, hashes))
+      for (const message of changeMessages(withoutEqual(told, equal), common?.lastCommonUid ?? 0, this.#facts, hashes))
         await conversation.send(message);
       await this.#end();
     }
@@ -291,7 +301,7 @@ class Exchange implements AsyncDisposable {
     };
     const remote: MailSide = {
       ...sideNumbers(this.#talk.theirs),
-      mails: theirs.mails,
+      mails: this.#wholeListOf(theirs.mails),
       expunges: theirs.expunges,
       ...(this.#facts === null ? {} : { facts: theirs.facts }),
     };
@@ -309,6 +319,15 @@ class Exchange implements AsyncDisposable {
     for (const operation of plan.operations) observer.mailOperation?.('local', view.path, operation);
     for (const operation of theirPlan.operations) observer.mailOperation?.('remote', view.path, operation);
     return plan;
+  }
+
+  #wholeListOf(told: readonly MailRecord[]): readonly MailRecord[] {
+    const { equal, changes, theirs } = this.#talk;
+    if (equal === null) return told;
+    const twice = told.find(({ uid }) => isIn(equal, uid));
+    if (twice !== undefined)
+      throw new ProtocolError('BadValue', `the peer tells of UID ${twice.uid}, which both sides have alike`);
+    return withEqualMails(told, changes.mails, equal, theirs.highestModseq);
   }
 
   /** With a common state both lists hold changes only, so what the peer says of other mails is checked against all own ones. */
@@ -407,6 +426,10 @@ class Exchange implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#import?.[Symbol.asyncDispose]();
   }
+}
+
+function withoutEqual(changes: MailboxChanges, equal: EqualStretches | null): MailboxChanges {
+  return equal === null ? changes : { ...changes, mails: changes.mails.filter(({ uid }) => !isIn(equal, uid)) };
 }
 
 function sideNumbers(message: MessageOf<'mailbox'>): Omit<MailSide, 'mails' | 'expunges' | 'facts'> {
