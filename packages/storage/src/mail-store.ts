@@ -260,6 +260,13 @@ export interface MailStore extends AsyncDisposable {
   selectNamespaces?(selection: NamespaceSelection): MailStore;
   /** The prefixes of its namespaces; absent: one namespace without prefix. */
   readonly namespacePrefixes?: readonly string[];
+  /**
+   * HIGHESTMODSEQ of mailboxes as `remember` was told after earlier runs with this peer. A peer that sends no digests cannot
+   * tell that a mailbox has changed here if its own numbers happen to be the same.
+   */
+  recall?(peer: string): ReadonlyMap<MailboxGuid, Modseq>;
+  /** Mailboxes of which nothing new is told stay remembered as they were. */
+  remember?(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void>;
   /** The per-user lock of `-l`. @throws {StoreError} `Locked` */
   lockUser(timeoutMs: number): Promise<AsyncDisposable>;
 }

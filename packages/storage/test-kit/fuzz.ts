@@ -80,12 +80,13 @@ const PARSERS = [
   rows.parseAttribute,
   rows.parseName,
   rows.parseDeleted,
+  rows.parseMet,
 ] as const;
-/** Bytes of the longest key. */
-const KEY = 21;
+/** Lengths of keys, in bytes. */
+const KEYS = [17, 21, 37] as const;
 
 /** Rows of the journal: a key and its value. */
 export function fuzzJournalRows(input: Buffer): void {
   for (const parse of PARSERS)
-    for (const key of [17, KEY]) coded(() => parse({ key: input.subarray(0, key), value: input.subarray(key) }));
+    for (const key of KEYS) coded(() => parse({ key: input.subarray(0, key), value: input.subarray(key) }));
 }

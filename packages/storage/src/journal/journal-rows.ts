@@ -5,13 +5,13 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 import { ALL_FLAGS, isMailboxGuid, isMailGuid, isUid, MAX_UID } from '@dsync/protocol';
 
 import type { JournalAttribute, JournalExpunge, JournalHead, JournalMail, JournalName } from './journal.ts';
 import { RowError, RowReader, RowWriter } from './row-bytes.ts';
 
-export const ROW = { format: 1, head: 2, mail: 3, expunge: 4, attribute: 5, name: 6, deleted: 7 } as const;
+export const ROW = { format: 1, head: 2, mail: 3, expunge: 4, attribute: 5, name: 6, deleted: 7, met: 8 } as const;
 export type RowKind = (typeof ROW)[keyof typeof ROW];
 
 /** What the format row says. A journal that says otherwise is not read. */
@@ -233,6 +233,28 @@ export function parseDeleted({ key, value }: Row): readonly [MailboxGuid, number
   row.end();
   return [guidOf(key), time];
 }
+
+/** Key of a row about runs with a peer, with a mailbox about that. */
+export function metKey(peer: string, guid?: MailboxGuid): Buffer {
+  const prefix = [Buffer.from([ROW.met]), createHash('sha1').update(peer).digest()];
+  return Buffer.concat(guid === undefined ? prefix : [...prefix, Buffer.from(guid, 'hex')]);
+}
+
+export function metRow(peer: string, guid: MailboxGuid, modseq: Modseq): Row {
+  return { key: metKey(peer, guid), value: writer.big(modseq).take() };
+}
+
+export function parseMet({ key, value }: Row): readonly [MailboxGuid, Modseq] {
+  const row = new RowReader(value);
+  const modseq = row.big();
+  row.end();
+  const guid = key.toString('hex', MET_GUID);
+  must(isMailboxGuid(guid));
+  return [guid, modseq];
+}
+
+/** Behind the kind and the peer's hash. */
+const MET_GUID = 21;
 
 function guidOf(key: Buffer): MailboxGuid {
   const guid = key.toString('hex', 1, GUID_END);

@@ -99,9 +99,16 @@ export interface Journal extends AsyncDisposable {
   writeNames(names: readonly JournalName[]): Promise<void>;
   /** Deleted mailboxes by GUID. */
   deletedMailboxes(): ReadonlyMap<MailboxGuid, number>;
+  /** HIGHESTMODSEQ of mailboxes after the last run with this peer; of some sixteen peers. */
+  metAt(peer: string): ReadonlyMap<MailboxGuid, Modseq>;
+  /** Each replaces what was remembered of that mailbox; of a mailbox that is not in this journal nothing is. */
+  writeMet(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void>;
   /** Forgets a mailbox; with a time, remembers that it was deleted then. */
   dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void>;
 }
+
+/** Hosts may have a new name every day: when there are more, all but the present one are forgotten. */
+export const PEERS_REMEMBERED = 16;
 
 /** Somebody else wrote to the journal meanwhile: look again. */
 export class JournalConflict extends StoreError {

@@ -22,6 +22,7 @@ import {
   type JournalName,
   type JournalStep,
   isSameGround,
+  PEERS_REMEMBERED,
 } from './journal.ts';
 import { lmdbDefect } from './lmdb-header.ts';
 import { isBlankName } from './memory-journal.ts';
@@ -176,6 +177,22 @@ class LmdbJournal implements Journal {
     return new Map(this.#all(Buffer.from([ROW.deleted]), rows.parseDeleted));
   }
 
+  metAt(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+    return new Map(this.#all(rows.metKey(peer), rows.parseMet));
+  }
+
+  writeMet(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
+    const here = this.heads();
+    const known = [...modseqs].filter(([guid]) => here.has(guid));
+    const put = known.map(([guid, modseq]) => rows.metRow(peer, guid, modseq));
+    const gone = [...this.metAt(peer).keys()].filter((guid) => !here.has(guid));
+    return this.#write((db) => {
+      for (const row of put) putRow(db, row);
+      for (const guid of gone) db.removeSync(rows.metKey(peer, guid));
+      forgetOtherPeers(db, peer, PEERS_REMEMBERED * here.size);
+    });
+  }
+
   dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void> {
     return this.#write((db) => {
       for (const kind of OF_A_MAILBOX) removeAll(db, rows.guidKey(kind, guid));
@@ -324,6 +341,14 @@ function moveAll(db: Database, from: MailboxGuid, to: MailboxGuid): void {
 
 function removeAll(db: Database, prefix: Buffer): void {
   for (const key of [...db.getKeys({ start: prefix, end: rows.keyBehind(prefix) })]) db.removeSync(key);
+}
+
+function forgetOtherPeers(db: Database, peer: string, limit: number): void {
+  const all = Buffer.from([ROW.met]);
+  const range = { start: all, end: rows.keyBehind(all) };
+  if (db.getKeysCount({ ...range, limit: limit + 1 }) <= limit) return;
+  const own = rows.metKey(peer);
+  for (const key of [...db.getKeys(range)]) if (!key.subarray(0, own.length).equals(own)) db.removeSync(key);
 }
 
 function hasAny(db: Database, prefix: Buffer): boolean {

@@ -11,6 +11,7 @@ import {
   type JournalName,
   type JournalStep,
   isSameGround,
+  PEERS_REMEMBERED,
 } from './journal.ts';
 
 export interface MemoryJournal extends Journal {
@@ -59,6 +60,7 @@ class InMemory implements MemoryJournal {
   readonly #rows = new Map<MailboxGuid, Rows>();
   readonly #names = new Map<string, JournalName>();
   readonly #deleted = new Map<MailboxGuid, number>();
+  readonly #met = new Map<string, ReadonlyMap<MailboxGuid, Modseq>>();
 
   heads(): ReadonlyMap<MailboxGuid, JournalHead> {
     return new Map(this.#heads);
@@ -121,6 +123,16 @@ class InMemory implements MemoryJournal {
     return new Map(this.#deleted);
   }
 
+  metAt(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+    return new Map(this.#met.get(peer));
+  }
+
+  async writeMet(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
+    const all = [...this.metAt(peer), ...modseqs];
+    if (!this.#met.has(peer) && this.#met.size === PEERS_REMEMBERED) this.#met.clear();
+    this.#met.set(peer, new Map(all.filter(([guid]) => this.#heads.has(guid))));
+  }
+
   drop(guid: MailboxGuid, deletedAt: number | null): void {
     this.#heads.delete(guid);
     this.#rows.delete(guid);
@@ -137,6 +149,7 @@ class InMemory implements MemoryJournal {
     for (const [guid, rows] of this.#rows) copy.#rows.set(guid, rows.copy());
     for (const [key, name] of this.#names) copy.#names.set(key, name);
     for (const [guid, time] of this.#deleted) copy.#deleted.set(guid, time);
+    for (const [peer, modseqs] of this.#met) copy.#met.set(peer, modseqs);
     return copy;
   }
 

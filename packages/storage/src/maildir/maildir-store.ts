@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { JournalName } from '../journal/journal.ts';
@@ -162,6 +162,14 @@ export class MaildirStore implements MailStore {
       noteChange(context.layout.roots.index, subscribed ? 'subscribed' : 'unsubscribed', context.layout.hash(path), at);
       await this.#remember([{ path, subscribed, subscriptionChangedAt: at }]);
     });
+  }
+
+  recall(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+    return this.#context.journal.metAt(peer);
+  }
+
+  async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
+    await this.#context.journal.writeMet(peer, modseqs);
   }
 
   lockUser(timeoutMs: number): Promise<AsyncDisposable> {

@@ -69,6 +69,13 @@ class ThrowAway implements Journal {
     return this.#base.deletedMailboxes();
   }
 
+  metAt(peer: string): ReturnType<Journal['metAt']> {
+    return this.#base.metAt(peer);
+  }
+
+  /** Modseqs of this run mean nothing in the next one. */
+  async writeMet(): Promise<void> {}
+
   async dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void> {
     this.#taken.add(guid);
     this.#memory.drop(guid, null);

@@ -3,7 +3,7 @@
  * `Archive/`. A name belongs to the namespace with the longest prefix that it begins with; `INBOX` alone to the one with
  * `inbox`.
  */
-import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type {
@@ -164,6 +164,15 @@ class NamespacedStore implements MailStore {
   async setSubscribed(path: MailboxPath, subscribed: boolean, at: number): Promise<void> {
     const place = this.#place(path);
     await place.namespace.store.setSubscribed(place.path, subscribed, at);
+  }
+
+  recall(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+    return new Map(this.#namespaces.flatMap(({ store }) => [...(store.recall?.(peer) ?? [])]));
+  }
+
+  /** Each store takes what is its own. */
+  async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
+    for (const { store } of this.#namespaces) await store.remember?.(peer, modseqs);
   }
 
   async lockUser(timeoutMs: number): Promise<AsyncDisposable> {

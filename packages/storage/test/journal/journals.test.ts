@@ -164,6 +164,35 @@ describe.each(KINDS)('a journal %s', (_, make) => {
     expect(journal.mails(box(1))).toEqual([]);
   });
 
+  test('remembers for each peer by itself how mailboxes were, as long as they are here', async () => {
+    const open = await make();
+    {
+      await using journal = await open();
+      await journal.write([{ head: headOf(1) }, { head: headOf(2) }]);
+      expect([...journal.metAt('a.example')]).toEqual([]);
+      const modseqs = [(1n << 63n) - 1n, 7n, 8n] as const;
+      await journal.writeMet('a.example', new Map(modseqs.map((modseq, i) => [box(i + 1), modseq])));
+      await journal.writeMet('b.example', new Map([[box(1), 9n]]));
+    }
+    await using journal = await open();
+    expect([...journal.metAt('a.example')]).toEqual([
+      [box(1), (1n << 63n) - 1n],
+      [box(2), 7n],
+    ]);
+    await journal.dropMailbox(box(1), null);
+    await journal.writeMet('a.example', new Map([[box(2), 10n]]));
+    expect([...journal.metAt('a.example')]).toEqual([[box(2), 10n]]);
+    expect([...journal.metAt('b.example')]).toEqual([[box(1), 9n]]);
+  });
+
+  test('remembers few peers, and always the present one', async () => {
+    await using journal = await (await make())();
+    await journal.write([{ head: headOf(1) }]);
+    for (let n = 1; n <= 17; n += 1) await journal.writeMet(`host${n}`, new Map([[box(1), BigInt(n)]]));
+    expect([...journal.metAt('host17')]).toEqual([[box(1), 17n]]);
+    expect([...journal.metAt('host1'), ...journal.metAt('host16')]).toEqual([]);
+  });
+
   test('forgets a name of which nothing is left to remember', async () => {
     await using journal = await (await make())();
     await journal.writeNames([name(['a'], { removedAt: 1 }), name(['b'], { createdAt: 2 })]);

@@ -11,7 +11,7 @@
  * no requests and receives no mails; a destination sends neither attributes nor changes nor mails (except in a dry run,
  * where both send their lists so that both plans can be shown, and nothing else; a Dovecot is asked as the source of a backup then, see dry-run.ts).
  */
-import type { Body, Conversation, MessageOf, Uid } from '@dsync/protocol';
+import type { Body, Conversation, MessageOf, Uid, Modseq } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
 import {
   StoreError,
@@ -62,6 +62,8 @@ export interface MailboxOutcome {
   readonly state: MailboxSyncState | null;
   /** Why the common state does not hold. */
   readonly stale: string | null;
+  /** HIGHESTMODSEQ on this side if the run had nothing else to do here. */
+  readonly highestModseq: Modseq;
 }
 
 /**
@@ -146,6 +148,7 @@ class Exchange implements AsyncDisposable {
       report: this.#report(planned),
       state: this.#commonState(this.#ownState(local), theirs),
       stale: this.#stale,
+      highestModseq: this.#leastModseq(),
     };
   }
 
@@ -377,6 +380,12 @@ class Exchange implements AsyncDisposable {
       once?.add(operation.guid);
       yield { kind: 'mailRequest', guid: operation.guid, uid: operation.remoteUid };
     }
+  }
+
+  #leastModseq(): Modseq {
+    const { highestModseq } = this.#talk.ours;
+    const planned = this.#plan?.highestModseq ?? highestModseq;
+    return planned > highestModseq ? planned : highestModseq;
   }
 
   /** What this side can say to be common now; the lower of both sides' values will count. */

@@ -12,6 +12,7 @@ import { equalState, provenEqual, recentSettled } from './announce-mailbox.ts';
 import { isFiltering, masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind } from './mail-messages.ts';
+import { recallMet, rememberMet } from './met-before.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
@@ -33,13 +34,15 @@ export async function runMaster(
   const rules = masterRules(options);
   const common = rules.algorithm === 'state' ? options.state : null;
   try {
+    const view = storeForRun(store, rules);
     const session: Session = {
-      store: storeForRun(store, rules),
+      store: view,
       channel,
       rules,
       observer,
       common,
       told: common === null ? options.state : null,
+      met: recallMet(view, channel, rules),
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: rules.dryRun && !peerIsOurs(channel),
       notes: newNotes(),
@@ -113,6 +116,7 @@ async function finish(session: Session, trees: TreeOutcome): Promise<SyncReport>
   if (last.changed && notes.unexpected.length === 0)
     notes.unexpected.push('Remote notified that changes happened during sync');
   if (last.requireFullResync && notes.unexpected.length === 0) notes.unexpected.push('Remote requires a full resync');
+  await rememberMet(session);
   const remoteTree = remoteTreeCounts(last, trees);
   notes.mailboxes.sort((a, b) => (a.path.join('\0') < b.path.join('\0') ? -1 : 1));
   return {

@@ -11,6 +11,7 @@ import { isSpecialUse } from '../tree/selection.ts';
 import { type SessionRules, slaveRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind, isKind } from './mail-messages.ts';
+import { recallMet, rememberMet } from './met-before.ts';
 import { newNotes, type Session, storeForRun } from './session.ts';
 import { answerMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
@@ -36,13 +37,15 @@ export async function runSlave(
 ): Promise<SlaveReport> {
   try {
     const rules = rulesOf(channel, observer);
+    const view = storeForRun(store, rules);
     const session: Session = {
-      store: storeForRun(store, rules),
+      store: view,
       channel,
       rules,
       observer,
       common: null,
       told: null,
+      met: recallMet(view, channel, rules),
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: false,
       notes: newNotes(),
@@ -89,6 +92,7 @@ async function serve(session: Session): Promise<SlaveReport> {
     await inFlight.start(() => answerMailbox(session, conversation, byGuid));
   }
   await inFlight.end();
+  await rememberMet(session);
   await channel.session.send(lastWord(session, trees.counts));
   await channel.flush();
   await channel.session.send({ kind: 'done' });

@@ -12,13 +12,14 @@ import {
 } from '../mails/equal-stretches.ts';
 import { identityOf } from '../mails/identity.ts';
 import { mayUseCommon } from '../mails/plan-mails.ts';
-import { isUnchanged, type MailboxSyncState } from '../state/sync-state.ts';
+import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { canSkip, equalState, mailboxMessage, missingMessage, provenEqual, staleReason } from './announce-mailbox.ts';
 import { askForMailbox } from './dry-run.ts';
 import { needsFacts } from './handshake.ts';
 import { expectKind } from './mail-messages.ts';
 import { talkAboutMailbox } from './mailbox-conversation.ts';
+import { hasChanged, noteEqual, noteMet } from './met-before.ts';
 import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
 import { peerIsOurs, type Session } from './session.ts';
 
@@ -89,7 +90,10 @@ async function converse(
   const isEqual = canSkip({ ...rules, dryRun: rules.dryRun && !session.onlyAsks }, ours, theirs);
   if (isEqual) notes.state.set(ours.mailboxGuid, equalState(ours, theirs));
   // Who is only asked does not know our numbers, and tells its mails whatever they are.
-  if (isEqual && !session.onlyAsks) return await session.channel.flush();
+  if (isEqual && !session.onlyAsks) {
+    noteEqual(session, ours);
+    return await session.channel.flush();
+  }
   // UIDs that do not correspond make the common state worthless; both sides see that from the two messages.
   const usable =
     ours.uidValidity === theirs.uidValidity && usesCommon(session) && (opened.common?.lastCommonUid ?? 0) > 0;
@@ -107,6 +111,7 @@ async function converse(
   });
   if (isEqual) return;
   notes.mailboxes.push({ ...outcome.report, guid: ours.mailboxGuid });
+  await noteMet(session, opened, outcome);
   if (outcome.stale !== null) noteMismatch(session, opened.view.path, outcome.stale);
   if (outcome.state === null) notes.requireFullResync = true;
   else notes.state.set(ours.mailboxGuid, outcome.state);
@@ -254,12 +259,6 @@ class Opened implements AsyncDisposable {
     await this.#lock?.[Symbol.asyncDispose]();
     await this.mailbox?.[Symbol.asyncDispose]();
   }
-}
-
-/** Whether the state of `-s` shows that a mailbox was changed here; our own kind sees it from the digest. */
-function hasChanged({ told, channel }: Session, guid: MailboxGuid, status: MailboxStatus): boolean {
-  const state = told?.get(guid);
-  return state !== undefined && !peerIsOurs(channel) && !isUnchanged(state, status);
 }
 
 /** Before the GUIDs that a dry run would have changed. */

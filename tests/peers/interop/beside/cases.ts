@@ -181,6 +181,7 @@ export const CASES: readonly Case[] = [
   chain('backup -s', () => []),
   chain('sync', () => []),
   chain('sync -1', () => []),
+  chain('backup', () => []),
   {
     name: 'sync -s, the other side alone changed',
     rounds: [
