@@ -11,50 +11,28 @@
  * no requests and receives no mails; a destination sends neither attributes nor changes nor mails (except in a dry run,
  * where both send their lists so that both plans can be shown, and nothing else; a Dovecot is asked as the source of a backup then, see dry-run.ts).
  */
-import type { Body, Conversation, MessageOf, Uid, Modseq } from '@dsync/protocol';
+import type { Body, MessageOf, Modseq, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
-import {
-  StoreError,
-  type Attribute,
-  type Mailbox,
-  type MailboxChanges,
-  type MailFacts,
-  type MailRecord,
-} from '@dsync/storage';
+import { StoreError, type Attribute, type MailFacts } from '@dsync/storage';
 
-import { digestAfter } from '../mails/digest-after.ts';
-import { type EqualStretches, isIn, withEqualMails } from '../mails/equal-stretches.ts';
 import { identityOf } from '../mails/identity.ts';
-import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
-import { planMails } from '../mails/plan-mails.ts';
+import type { MailPlan } from '../mails/mail-plan.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
-import { appliedCounts, countMails, NO_MAILS } from './count-mails.ts';
+import { countMails, NO_MAILS } from './count-mails.ts';
 import { allEnded, type Deferred, deferred } from './deferred.ts';
+import { commonState, ownState } from './end-states.ts';
 import { factsNeeded, needsFacts } from './handshake.ts';
 import { ChangeCollector, changeMessages, expectKind, isKind, withShortGuids } from './mail-messages.ts';
 import { MailExport } from './mail-export.ts';
 import { MailImport } from './mail-import.ts';
-import type { MailboxView } from './mailbox-view.ts';
+import type { MailboxTalk } from './mailbox-talk.ts';
 import { planAttributes } from './merge-attributes.ts';
+import { foreseenDigest, lookupIn, type MergedLists, mergeLists, type OwnSide } from './merge-lists.ts';
 import { Recognition } from './recognition.ts';
 import { peerIsOurs, type Session } from './session.ts';
-
-export interface MailboxTalk {
-  readonly conversation: Conversation;
-  readonly view: MailboxView;
-  /** The mailbox to change; null in a dry run. */
-  readonly mailbox: Mailbox | null;
-  readonly ours: MessageOf<'mailbox'>;
-  readonly theirs: MessageOf<'mailbox'>;
-  /** The common state of this mailbox, if both ends use one. */
-  readonly common: MailboxSyncState | null;
-  /** Own changes since the common state, or everything. */
-  readonly changes: MailboxChanges;
-  /** Neither side tells the mails in these; null: it tells all. */
-  readonly equal: EqualStretches | null;
-}
+import { withoutEqual } from './tell-stretches.ts';
 
 export interface MailboxOutcome {
   readonly report: MailboxReport;
@@ -146,7 +124,7 @@ class Exchange implements AsyncDisposable {
       this.#stale ??= 'both sides’ changes since then do not make them equal';
     return {
       report: this.#report(planned),
-      state: this.#commonState(this.#ownState(local), theirs),
+      state: commonState(this.#ownState(local), theirs, this.#stale !== null),
       stale: this.#stale,
       highestModseq: this.#leastModseq(),
     };
@@ -208,8 +186,15 @@ class Exchange implements AsyncDisposable {
       for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
         theirs.add(expectKind(m, 'mailChange', 'changes of a mailbox'));
       }
-      const lookup = await this.#lookup();
-      const plan = await this.#merge(theirs, lookup);
+      const own: OwnSide = {
+        facts: this.#facts,
+        attributes: this.#attributes,
+        recognition: this.#recognition,
+        lookup: await lookupIn(this.#talk),
+      };
+      const merged = await mergeLists(this.#session, this.#talk, own, theirs);
+      this.#noteMerge(merged);
+      const { plan } = merged;
       const changed = planAttributes(this.#attributes, attributes, {
         ...this.#session.rules,
         commonModseq: this.#talk.common?.lastCommonModseq ?? null,
@@ -217,7 +202,7 @@ class Exchange implements AsyncDisposable {
       if (this.#receivesMails && this.#talk.mailbox !== null) {
         this.#import = await MailImport.begin(this.#talk.mailbox, plan, changed, this.#recognition.byHeader);
       }
-      this.#foreseeDigest(plan, changed, lookup);
+      this.#digest = foreseenDigest(this.#session, this.#talk, own, merged, changed);
       this.#plan = plan;
       this.#planned.resolve(plan);
     }
@@ -250,6 +235,21 @@ class Exchange implements AsyncDisposable {
       };
     }
     this.#peerState.resolve(state);
+  }
+
+  #noteMerge(merged: MergedLists): void {
+    if (merged.kind === 'stale-state') {
+      this.#stale = merged.reason;
+      return;
+    }
+    const { plan, theirPlan, equalAfter } = merged;
+    const { rules, observer, channel } = this.#session;
+    const { path } = this.#talk.view;
+    this.#equalAfter = equalAfter;
+    if (rules.dryRun) this.#plans = { local: plan.operations, remote: theirPlan.operations };
+    if (!peerIsOurs(channel)) this.#remoteCounts = countMails(theirPlan.operations);
+    for (const operation of plan.operations) observer.mailOperation?.('local', path, operation);
+    for (const operation of theirPlan.operations) observer.mailOperation?.('remote', path, operation);
   }
 
   async #receiveMails(mails: MailImport): Promise<void> {
@@ -292,81 +292,6 @@ class Exchange implements AsyncDisposable {
     return still === null;
   }
 
-  /** Both plans from both lists; a source that receives no lists has nothing to plan. */
-  async #merge(theirs: ChangeCollector, lookup: Pick<MailSide, 'lookup'>): Promise<MailPlan> {
-    const { rules, observer } = this.#session;
-    const { view, ours, changes } = this.#talk;
-    const local: MailSide = {
-      ...sideNumbers(ours),
-      ...changes,
-      ...(this.#facts === null ? {} : { facts: this.#facts }),
-      ...lookup,
-    };
-    const remote: MailSide = {
-      ...sideNumbers(this.#talk.theirs),
-      mails: this.#wholeListOf(theirs.mails),
-      expunges: theirs.expunges,
-      ...(this.#facts === null ? {} : { facts: theirs.facts }),
-    };
-    const identified = await this.#recognition.identify(local, remote, theirs);
-    const merge = planMails(identified.local, identified.remote, this.#context());
-    if (merge.kind === 'stale-state') {
-      this.#stale = merge.reason;
-      return unchanged(local);
-    }
-    this.#equalAfter = merge.equalAfter;
-    const plan = identified.restore(merge.local, 'local');
-    const theirPlan = identified.restore(merge.remote, 'remote');
-    if (rules.dryRun) this.#plans = { local: plan.operations, remote: theirPlan.operations };
-    if (!peerIsOurs(this.#session.channel)) this.#remoteCounts = countMails(theirPlan.operations);
-    for (const operation of plan.operations) observer.mailOperation?.('local', view.path, operation);
-    for (const operation of theirPlan.operations) observer.mailOperation?.('remote', view.path, operation);
-    return plan;
-  }
-
-  #wholeListOf(told: readonly MailRecord[]): readonly MailRecord[] {
-    const { equal, changes, theirs } = this.#talk;
-    if (equal === null) return told;
-    const twice = told.find(({ uid }) => isIn(equal, uid));
-    if (twice !== undefined)
-      throw new ProtocolError('BadValue', `the peer tells of UID ${twice.uid}, which both sides have alike`);
-    return withEqualMails(told, changes.mails, equal, theirs.highestModseq);
-  }
-
-  /** With a common state both lists hold changes only, so what the peer says of other mails is checked against all own ones. */
-  async #lookup(): Promise<Pick<MailSide, 'lookup'>> {
-    const { common, view } = this.#talk;
-    if (common === null) return {};
-    const all = await view.changes(null);
-    const byUid = new Map(all?.mails.map((mail) => [mail.uid, mail]));
-    return { lookup: (uid) => byUid.get(uid) };
-  }
-
-  /** Both sides end the same way only in a merge of two ways that leaves nothing alone. */
-  #foreseeDigest(plan: MailPlan, changed: readonly Attribute[], { lookup }: Pick<MailSide, 'lookup'>): void {
-    const { ours, theirs } = this.#talk;
-    const { mode, localIs } = this.#session.rules;
-    const { digest } = ours;
-    if (lookup === undefined || digest === undefined || !this.#equalAfter || this.#stale !== null) return;
-    // Mails that are recognised by anything else have other GUIDs on each side.
-    if (mode !== 'two-way' || identityOf(localIs, ours, theirs) !== 'guid') return;
-    this.#digest = digestAfter({ digest, mail: lookup, attributes: this.#attributes }, plan.operations, changed);
-  }
-
-  #context(): MailMergeContext {
-    const { rules, channel } = this.#session;
-    const { common } = this.#talk;
-    return {
-      mode: rules.mode,
-      source: rules.localIs === 'destination' ? 'remote' : 'local',
-      localStarts: rules.role === 'master',
-      common: common === null ? null : { uid: common.lastCommonUid, modseq: common.lastCommonModseq },
-      filter: rules.filter,
-      evidence: peerIsOurs(channel) ? 'record' : 'position',
-      copies: !this.#recognition.byHeader,
-    };
-  }
-
   /** One request for each mail that has to come; a peer that sends by GUID gets each GUID once. */
   *#requests(plan: MailPlan): Generator<MessageOf<'mailRequest'>> {
     if (this.#recognition.byHeader) {
@@ -388,38 +313,20 @@ class Exchange implements AsyncDisposable {
     return planned > highestModseq ? planned : highestModseq;
   }
 
-  /** What this side can say to be common now; the lower of both sides' values will count. */
-  #ownState(counts: MailCounts): MessageOf<'mailboxState'> {
+  #ownState(done: MailCounts): MessageOf<'mailboxState'> {
     const { ours, theirs } = this.#talk;
-    const uidNext = this.#plan === null ? Math.max(ours.uidNext, theirs.uidNext) : this.#plan.uidNext;
-    const isSource = this.#session.rules.localIs === 'source';
-    // Without a common UID no modseq is common either: a Dovecot would take the one for the beginning of all changes.
-    const nothingCommon = !this.#equalAfter;
-    return {
-      kind: 'mailboxState',
-      mailboxGuid: ours.mailboxGuid,
-      lastUidValidity: this.#stale === null ? (this.#plan?.uidValidity ?? ours.uidValidity) : 0,
-      lastCommonUid: nothingCommon ? 0 : (isSource ? ours.uidNext : uidNext) - 1,
-      // The modseq that the peer had before the run: changes that users make meanwhile must be looked at next time.
-      lastCommonModseq: nothingCommon ? 0n : isSource ? ours.highestModseq : theirs.highestModseq,
-      lastCommonPrivateModseq: 0n,
-      messages: ours.messages + counts.saved + counts.copied - counts.expunged,
-      ...(this.#stale !== null || this.#import?.uidsChanged ? { changesDuringSync: true } : {}),
-      applied: appliedCounts(this.#plans === undefined ? counts : countMails(this.#plans.local)),
-      ...(this.#digest === undefined ? {} : { digest: this.#digest }),
-    };
-  }
-
-  #commonState(mine: MessageOf<'mailboxState'>, theirs: MessageOf<'mailboxState'>): MailboxSyncState | null {
-    if (this.#stale !== null || theirs.lastUidValidity === 0) return null;
-    const lower = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-    return {
-      uidValidity: mine.lastUidValidity,
-      lastCommonUid: Math.min(mine.lastCommonUid, theirs.lastCommonUid),
-      lastCommonModseq: lower(mine.lastCommonModseq, theirs.lastCommonModseq),
-      lastCommonPrivateModseq: lower(mine.lastCommonPrivateModseq, theirs.lastCommonPrivateModseq),
-      messages: mine.messages ?? 0,
-    };
+    return ownState({
+      ours,
+      theirs,
+      isSource: this.#session.rules.localIs === 'source',
+      plan: this.#plan,
+      done,
+      told: this.#plans === undefined ? done : countMails(this.#plans.local),
+      isEqual: this.#equalAfter,
+      isStale: this.#stale !== null,
+      uidsChanged: this.#import?.uidsChanged ?? false,
+      digest: this.#digest,
+    });
   }
 
   #end(): Promise<void> {
@@ -437,23 +344,8 @@ class Exchange implements AsyncDisposable {
   }
 }
 
-function withoutEqual(changes: MailboxChanges, equal: EqualStretches | null): MailboxChanges {
-  return equal === null ? changes : { ...changes, mails: changes.mails.filter(({ uid }) => !isIn(equal, uid)) };
-}
-
-function sideNumbers(message: MessageOf<'mailbox'>): Omit<MailSide, 'mails' | 'expunges' | 'facts'> {
-  const { uidValidity, uidNext, messages, highestModseq, firstRecentUid } = message;
-  return { uidValidity, uidNext, messages, highestModseq, firstRecentUid };
-}
-
 /** Reads a body to its end, which must be done before the next message. */
 async function ignoreBody(body: Body | undefined): Promise<void> {
   if (body === undefined || body instanceof Uint8Array) return;
   for await (const _chunk of body);
-}
-
-/** The plan of a side that must leave its mailbox alone. */
-function unchanged(side: MailSide): MailPlan {
-  const { uidValidity, uidNext, highestModseq, firstRecentUid } = side;
-  return { rebuild: false, operations: [], uidValidity, uidNext, highestModseq, firstRecentUid };
 }

@@ -1,0 +1,111 @@
+/** Both sides' lists of one mailbox become both sides' plans, and what is foreseen of the mailbox then. */
+import type { MessageOf, Uid } from '@dsync/protocol';
+import type { Attribute, MailFacts } from '@dsync/storage';
+
+import { digestAfter } from '../mails/digest-after.ts';
+import { identityOf } from '../mails/identity.ts';
+import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
+import { unchangedPlan } from '../mails/plan-builder.ts';
+import { planMails } from '../mails/plan-mails.ts';
+import type { ChangeCollector } from './mail-messages.ts';
+import type { MailboxTalk } from './mailbox-talk.ts';
+import type { Recognition } from './recognition.ts';
+import { peerIsOurs, type Session } from './session.ts';
+import { wholeListOf } from './tell-stretches.ts';
+
+/** What the own side has besides its list. */
+export interface OwnSide {
+  readonly facts: ReadonlyMap<Uid, MailFacts> | null;
+  readonly attributes: readonly Attribute[];
+  readonly recognition: Recognition;
+  /** With a common state: of all own mails. */
+  readonly lookup: MailSide['lookup'];
+}
+
+export type MergedLists =
+  | {
+      readonly kind: 'plan';
+      readonly plan: MailPlan;
+      readonly theirPlan: MailPlan;
+      /** Whether both sides hold the same afterwards. */
+      readonly equalAfter: boolean;
+    }
+  /** The common state does not hold: the mailbox is left alone. */
+  | { readonly kind: 'stale-state'; readonly plan: MailPlan; readonly reason: string };
+
+/**
+ * With a common state both lists hold changes only, so what the peer says of other mails is checked against all own ones.
+ * @returns how to ask for an own mail; undefined: the own list is whole
+ */
+export async function lookupIn({ common, view }: MailboxTalk): Promise<MailSide['lookup']> {
+  if (common === null) return undefined;
+  const all = await view.changes(null);
+  const byUid = new Map(all?.mails.map((mail) => [mail.uid, mail]));
+  return (uid) => byUid.get(uid);
+}
+
+/** @throws {ProtocolError} `BadValue` for a list that cannot be; {SyncError} */
+export async function mergeLists(
+  session: Session,
+  talk: MailboxTalk,
+  own: OwnSide,
+  theirs: ChangeCollector,
+): Promise<MergedLists> {
+  const { facts, lookup, recognition } = own;
+  const local: MailSide = {
+    ...sideNumbers(talk.ours),
+    ...talk.changes,
+    ...(facts === null ? {} : { facts }),
+    ...(lookup === undefined ? {} : { lookup }),
+  };
+  const remote: MailSide = {
+    ...sideNumbers(talk.theirs),
+    mails: wholeListOf(theirs.mails, talk.changes.mails, talk),
+    expunges: theirs.expunges,
+    ...(facts === null ? {} : { facts: theirs.facts }),
+  };
+  const identified = await recognition.identify(local, remote, theirs);
+  const merge = planMails(identified.local, identified.remote, contextOf(session, talk, recognition));
+  if (merge.kind === 'stale-state') return { ...merge, plan: unchangedPlan(local) };
+  return {
+    kind: 'plan',
+    plan: identified.restore(merge.local, 'local'),
+    theirPlan: identified.restore(merge.remote, 'remote'),
+    equalAfter: merge.equalAfter,
+  };
+}
+
+/**
+ * The digest of the mailbox when the plan is carried out. Both sides end the same way only in a merge of two ways, from a
+ * common state, that leaves nothing alone; else undefined.
+ */
+export function foreseenDigest(
+  { rules }: Session,
+  { ours, theirs }: MailboxTalk,
+  { lookup, attributes }: OwnSide,
+  merged: MergedLists,
+  changed: readonly Attribute[],
+): string | undefined {
+  const { digest } = ours;
+  if (lookup === undefined || digest === undefined || merged.kind !== 'plan' || !merged.equalAfter) return undefined;
+  // Mails that are recognised by anything else have other GUIDs on each side.
+  if (rules.mode !== 'two-way' || identityOf(rules.localIs, ours, theirs) !== 'guid') return undefined;
+  return digestAfter({ digest, mail: lookup, attributes }, merged.plan.operations, changed);
+}
+
+function contextOf({ rules, channel }: Session, { common }: MailboxTalk, recognition: Recognition): MailMergeContext {
+  return {
+    mode: rules.mode,
+    source: rules.localIs === 'destination' ? 'remote' : 'local',
+    localStarts: rules.role === 'master',
+    common: common === null ? null : { uid: common.lastCommonUid, modseq: common.lastCommonModseq },
+    filter: rules.filter,
+    evidence: peerIsOurs(channel) ? 'record' : 'position',
+    copies: !recognition.byHeader,
+  };
+}
+
+function sideNumbers(message: MessageOf<'mailbox'>): Omit<MailSide, 'mails' | 'expunges' | 'facts'> {
+  const { uidValidity, uidNext, messages, highestModseq, firstRecentUid } = message;
+  return { uidValidity, uidNext, messages, highestModseq, firstRecentUid };
+}

@@ -1,0 +1,142 @@
+/** A mailbox as one conversation has it: open, locked, with its numbers and what is to be told of it. */
+import type { MailboxGuid, MessageOf } from '@dsync/protocol';
+import type { Mailbox, MailboxChanges, MailboxStatus } from '@dsync/storage';
+
+import { digestStretches, stretchBits } from '../mails/equal-stretches.ts';
+import { mayUseCommon } from '../mails/plan-mails.ts';
+import type { MailboxSyncState } from '../state/sync-state.ts';
+import type { MergedMailbox } from '../tree/tree-plan.ts';
+import { mailboxMessage, staleReason } from './announce-mailbox.ts';
+import { hasChanged } from './met-before.ts';
+import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
+import { peerIsOurs, type Session } from './session.ts';
+
+/** Seconds to wait for another synchroniser in the same mailbox, unless `-l` says otherwise. */
+const MAILBOX_LOCK_SECONDS = 30;
+
+/** A Dovecot that starts a run with a state sends changes alone, and expects no more, whatever else it asks for. */
+export function usesCommon({ rules, channel }: Session): boolean {
+  return mayUseCommon(rules) || (rules.role === 'slave' && !peerIsOurs(channel));
+}
+
+/** A mailbox that is open and locked for one conversation. */
+export class OpenedMailbox implements AsyncDisposable {
+  readonly view: MailboxView;
+  /** null: a dry run's mailbox that is yet to be made. */
+  readonly mailbox: Mailbox | null;
+  readonly message: MessageOf<'mailbox'>;
+  readonly common: MailboxSyncState | null;
+  /** Changes since the common state; without one everything if it was asked for already, else nothing. */
+  readonly changes: MailboxChanges;
+  /** Why the common state does not hold on this side. */
+  readonly stale: string | null;
+  readonly #lock: AsyncDisposable | null;
+
+  private constructor(
+    fields: Pick<OpenedMailbox, 'view' | 'mailbox' | 'message' | 'common' | 'changes' | 'stale'>,
+    lock: AsyncDisposable | null,
+  ) {
+    this.view = fields.view;
+    this.mailbox = fields.mailbox;
+    this.message = fields.message;
+    this.common = fields.common;
+    this.changes = fields.changes;
+    this.stale = fields.stale;
+    this.#lock = lock;
+  }
+
+  /** null: there is no such mailbox. In a dry run it may have another GUID yet, or be yet to be made. */
+  static async of(
+    session: Session,
+    guid: MailboxGuid,
+    merged: MergedMailbox | undefined,
+    bits: StretchBits,
+  ): Promise<OpenedMailbox | null> {
+    const { store, rules } = session;
+    const presentGuid = rules.dryRun ? guidNow(session, merged) : guid;
+    const mailbox = presentGuid === undefined ? null : await store.openMailbox(presentGuid);
+    if (mailbox === null) {
+      if (!rules.dryRun || merged === undefined) return null;
+      const view = emptyView(merged.localPath, guid, merged.remote?.uidValidity ?? 1);
+      return await OpenedMailbox.#with(session, guid, view, null, null, null);
+    }
+    const seconds = rules.lockTimeout > 0 ? rules.lockTimeout : MAILBOX_LOCK_SECONDS;
+    let lock: AsyncDisposable | null = null;
+    try {
+      // A dry run changes nothing, so it keeps nobody out.
+      lock = rules.dryRun ? null : await mailbox.lock(seconds * 1000);
+      return await OpenedMailbox.#with(session, guid, viewOf(mailbox), mailbox, lock, bits);
+    } catch (error) {
+      await lock?.[Symbol.asyncDispose]();
+      await mailbox[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #with(
+    session: Session,
+    guid: MailboxGuid,
+    view: MailboxView,
+    mailbox: Mailbox | null,
+    lock: AsyncDisposable | null,
+    bits: StretchBits,
+  ): Promise<OpenedMailbox> {
+    const present = await view.status();
+    const would = session.rules.dryRun ? session.notes.renumbered.get(guid) : undefined;
+    const status = would === undefined ? present : { ...present, uidValidity: would.uidValidity };
+    const known = session.common?.get(guid);
+    // UID 0 says that nothing is known to be common: the lists have to be complete, older expunges included.
+    const common = known !== undefined && known.lastCommonUid > 0 && usesCommon(session) ? known : null;
+    const numbers = mailboxMessage(guid, status, session.store.capabilities);
+    const differs = session.notes.renumbered.has(guid) || hasChanged(session, guid, status);
+    // Nobody has that number, so a Dovecot will not find the mailbox equal, and it raises nothing there.
+    const message = differs ? { ...numbers, firstRecentUid: 0 } : numbers;
+    if (common !== null) {
+      const { changes, stale } = await changesSince(view, status, common);
+      return new OpenedMailbox({ view, mailbox, message, common, changes, stale }, lock);
+    }
+    if (bits === null)
+      return new OpenedMailbox({ view, mailbox, message, common, changes: NO_CHANGES, stale: null }, lock);
+    const changes = await everythingIn(view);
+    const stretches = digestStretches(changes.mails, bits === 'own' ? stretchBits(status.uidNext) : bits);
+    return new OpenedMailbox({ view, mailbox, message: { ...message, stretches }, common, changes, stale: null }, lock);
+  }
+
+  /** Every mail; as it was when its stretches were told. */
+  async everything(): Promise<MailboxChanges> {
+    return this.message.stretches === undefined ? await everythingIn(this.view) : this.changes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock?.[Symbol.asyncDispose]();
+    await this.mailbox?.[Symbol.asyncDispose]();
+  }
+}
+
+/** Before the GUIDs that a dry run would have changed. */
+function guidNow({ notes }: Session, merged: MergedMailbox | undefined): MailboxGuid | undefined {
+  const guid = merged?.local?.guid;
+  return guid === undefined ? undefined : (notes.renumbered.get(guid)?.from ?? guid);
+}
+
+/** How UIDs are cut to stretches that are told: as our own numbers say, or the peer's; null: none are told. */
+export type StretchBits = 'own' | number | null;
+
+const NO_CHANGES: MailboxChanges = { mails: [], expunges: [] };
+
+async function everythingIn(view: MailboxView): Promise<MailboxChanges> {
+  return (await view.changes(null)) ?? NO_CHANGES;
+}
+
+async function changesSince(
+  view: MailboxView,
+  status: MailboxStatus,
+  common: MailboxSyncState,
+): Promise<{ readonly changes: MailboxChanges; readonly stale: string | null }> {
+  const stale = staleReason(common, status);
+  if (stale !== null) return { changes: NO_CHANGES, stale };
+  const changes = await view.changes({ uid: common.lastCommonUid, modseq: common.lastCommonModseq });
+  if (changes === null)
+    return { changes: NO_CHANGES, stale: `the history does not reach back to modseq ${common.lastCommonModseq}` };
+  return { changes, stale: null };
+}
