@@ -4,52 +4,31 @@
  * A look costs five stats if nothing changed. Otherwise the folder is listed, mails that nobody has numbered get UIDs
  * under Dovecot's lock and in Dovecot's order, and the journal notes the difference.
  */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-import {
-  isMailGuid,
-  mailboxGuid,
-  MAX_UID,
-  uid as checkedUid,
-  type MailboxGuid,
-  type MailboxPath,
-  type MailGuid,
-} from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
-import { JournalConflict, type JournalHead, type JournalMail } from '../journal/journal.ts';
-import { beginTracking, observe, type ObservedMail } from '../journal/observe.ts';
-import { flush, headOf, type Context } from './context.ts';
+import { JournalConflict, type JournalHead } from '../journal/journal.ts';
+import { beginTracking, observe } from '../journal/observe.ts';
+import { confirmExpunges } from './confirm-expunges.ts';
+import { flush, headAt, headOf, type Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from './dotlock.ts';
-import { compareArrival, parseFileName } from './file-name.ts';
-import { Folder, isSettled, nowMs, type FoundMail, type Stamp } from './folder.ts';
-import { keywordsOf, type KeywordLetters } from './keywords-file.ts';
-import { isInbox } from './layout.ts';
+import { Folder, type FoundMail, type Stamp } from './folder.ts';
+import { isInbox, samePath } from './layout.ts';
+import { baseOf } from './mail-identity.ts';
 import { Mutex } from './mutex.ts';
+import { numberMails } from './number-mails.ts';
 import { firstUnshown } from './recent.ts';
 import { MAILBOX_LOCK } from './sync-lock.ts';
 import { hasAbandoned, recover, removeUnfinished } from './temporary.ts';
-import { printUidlist, type Uidlist, type UidlistRecord } from './uidlist.ts';
-import { nextUidValidity } from './uidvalidity.ts';
-import { untoldOf, type UntoldKeywords } from './untold-keywords.ts';
+import { printUidlist, type Uidlist } from './uidlist.ts';
+import { isComplete, isNumbered, numberedOnly, observedMails, readView, uidNextOf, type View } from './view.ts';
 
 const LOCK_TIMEOUT_MS = 122_000;
-/** How often a folder that others are busy in is listed again to be sure that a mail is gone. */
-const MAX_LISTINGS = 40;
-const RELIST_MS = 15;
-
-/** Everything read at one look. */
-export interface View {
-  readonly stamp: Stamp;
-  /** Whether a later change must leave another stamp. */
-  readonly settled: boolean;
-  readonly uidlist: Uidlist & { readonly guid: MailboxGuid };
-  readonly letters: KeywordLetters;
-  readonly files: ReadonlyMap<string, FoundMail>;
-}
+/** How often a look is begun again because others were quicker. */
+const MAX_LOOKS = 40;
 
 export class Box {
   readonly context: Context;
@@ -147,7 +126,7 @@ export class Box {
     } catch (cause) {
       if (!(cause instanceof StoreError && cause.code === 'Permission')) throw cause;
       // A store that may only be read: that is enough if nothing in it needs a number.
-      const view = this.#read(stamp);
+      const view = readView(this.folder, stamp);
       if (!isComplete(view)) throw cause;
       return this.#note(view);
     }
@@ -177,13 +156,13 @@ export class Box {
   /** The same for one who holds the uidlist's lock. */
   async lookLocked(): Promise<JournalHead> {
     this.#refresh();
-    let view = this.#read(this.folder.stamp());
-    if (this.#recover(view)) view = this.#read(this.folder.stamp());
+    let view = readView(this.folder, this.folder.stamp());
+    if (this.#recover(view)) view = readView(this.folder, this.folder.stamp());
     // While that is flushed, others may deliver more.
-    for (let i = 0; !isComplete(view) && i < MAX_LISTINGS; i++) {
-      this.#number(view);
+    for (let i = 0; !isComplete(view) && i < MAX_LOOKS; i++) {
+      numberMails(this, view);
       await flush(this.context, [this.folder.uidlistFile, this.folder.places.control]);
-      view = this.#read(this.folder.stamp(), view);
+      view = readView(this.folder, this.folder.stamp(), view);
     }
     if (!isNumbered(view)) throw new StoreError('Temporary', `${this.print} changes faster than it can be read`);
     const numbered = view;
@@ -199,7 +178,7 @@ export class Box {
       try {
         return await work();
       } catch (cause) {
-        if (!(cause instanceof JournalConflict) || i === MAX_LISTINGS) throw cause;
+        if (!(cause instanceof JournalConflict) || i === MAX_LOOKS) throw cause;
         this.#refresh();
       }
     }
@@ -236,21 +215,6 @@ export class Box {
     boxes.set(head.guid, this);
   }
 
-  /** @param before what was read just now, whose listing holds if the directories are as they were */
-  #read(stamp: Stamp, before?: RawView): RawView {
-    // The listing first: records are made before files come to their places, so what is listed has its record.
-    const holds = before?.settled === true && before.stamp.listing === stamp.listing;
-    const settled = isSettled(stamp, nowMs());
-    const files = holds ? before.files : this.folder.list();
-    return {
-      settled,
-      stamp,
-      files,
-      uidlist: this.folder.readUidlist(),
-      letters: this.folder.readKeywords(),
-    };
-  }
-
   /** Returns whether there was anything to finish or undo. */
   #recover({ uidlist, files }: { uidlist: Uidlist | null; files: ReadonlyMap<string, FoundMail> }): boolean {
     if (!hasAbandoned(this.folder, this.context.host)) return false;
@@ -270,55 +234,6 @@ export class Box {
     return true;
   }
 
-  /** Writes records for mails that have none, or the whole list if it is missing. */
-  #number({ uidlist, files }: { uidlist: Uidlist | null; files: ReadonlyMap<string, FoundMail> }): void {
-    const base = uidlist ?? this.#lostUidlist(files);
-    const known = new Set(base.records.map((record) => record.base));
-    const unknown = [...files.keys()].filter((name) => !known.has(name)).toSorted(compareArrival);
-    let next = Math.max(
-      base.uidNext,
-      (base.records.at(-1)?.uid ?? 0) + 1,
-      sameIdentity(this.head, base) ? (this.head?.uidNext ?? 1) : 1,
-    );
-    if (next + unknown.length > MAX_UID + 1) throw new StoreError('Temporary', `${this.print} has no UIDs left`);
-    const records = [
-      ...base.records,
-      ...unknown.map((name): UidlistRecord => ({ uid: next++, base: name, guid: null, fields: '' })),
-    ];
-    const guid = base.guid ?? mailboxGuid(randomBytes(16).toString('hex'));
-    this.folder.replaceUidlist(printUidlist({ ...base, guid, uidNext: next, records }), this.folder.ownership());
-  }
-
-  /**
-   * A uidlist that was lost, put together from what is remembered; or a first one. Without it Dovecot would give every
-   * mail a new UID and the mailbox a new identity.
-   */
-  #lostUidlist(
-    files: ReadonlyMap<string, FoundMail>,
-  ): Pick<Uidlist, 'uidValidity' | 'uidNext' | 'guid' | 'fields' | 'records'> {
-    const { journal, layout } = this.context;
-    const head = this.head ?? this.#atThisPath();
-    if (head === null)
-      return {
-        uidValidity: nextUidValidity(layout.roots.control, this.context.now()),
-        uidNext: 1,
-        guid: null,
-        fields: '',
-        records: [],
-      };
-    const records = journal
-      .mails(head.guid)
-      .map((mail): UidlistRecord => ({
-        uid: mail.uid,
-        base: baseOf(mail),
-        guid: mail.guid === baseOf(mail) ? null : mail.guid,
-        fields: '',
-      }))
-      .filter(({ base }) => files.has(base));
-    this.context.warn(`${this.print}: dovecot-uidlist was missing, ${records.length} UIDs restored from the journal`);
-    return { uidValidity: head.uidValidity, uidNext: head.uidNext, guid: head.guid, fields: '', records };
-  }
-
   /** Compares with what is remembered and writes down the difference. */
   async #note(view: View): Promise<JournalHead> {
     const { journal } = this.context;
@@ -328,7 +243,7 @@ export class Box {
     const former = head === null && !this.#isNew ? this.#formerIdentity(view) : null;
     head ??= former;
     const mails = head === null ? [] : journal.mails(head.guid);
-    const { files, settled: listed } = await this.#confirmExpunges(view, mails);
+    const { files, settled: listed } = await confirmExpunges(this.folder, view, mails);
     // What came after others were numbered is left to the next look.
     const complete = isComplete({ ...view, files });
     const settled = listed && complete;
@@ -400,135 +315,16 @@ export class Box {
     await this.context.journal.write([step]);
   }
 
-  #atThisPath(): JournalHead | null {
+  /** What the journal has for this name. */
+  atThisPath(): JournalHead | null {
     return this.former === undefined ? headAt(this.context, this.path) : this.former;
   }
 
   /** The identity under which the journal knows these very mails, if the uidlist was made anew by another program. */
   #formerIdentity({ files }: View): JournalHead | null {
-    const former = this.head ?? this.#atThisPath();
+    const former = this.head ?? this.atThisPath();
     if (former === null) return null;
     if (isInbox(this.path)) return former;
     return this.context.journal.mails(former.guid).some((mail) => files.has(baseOf(mail))) ? former : null;
   }
-
-  /**
-   * A listing can miss a mail that is being renamed. It counts as gone if two listings miss it between which the
-   * directories did not change; one that cannot be settled stays as it was.
-   */
-  async #confirmExpunges(
-    view: View,
-    remembered: readonly JournalMail[],
-  ): Promise<{ files: ReadonlyMap<string, FoundMail>; settled: boolean }> {
-    let files: ReadonlyMap<string, FoundMail> = view.files;
-    let before = view.stamp;
-    let missing = remembered.filter((mail) => !files.has(baseOf(mail)));
-    for (let i = 0; missing.length > 0 && i < MAX_LISTINGS; i++) {
-      if (!isSettled(before, nowMs())) await sleep(RELIST_MS);
-      before = this.folder.stamp();
-      const isStill = isSettled(before, nowMs());
-      files = this.folder.list();
-      const after = this.folder.stamp();
-      const still = remembered.filter((mail) => !files.has(baseOf(mail)));
-      const same = isStill && after.contents === before.contents;
-      if (same && still.every((mail) => missing.includes(mail)))
-        return { files, settled: before.contents === view.stamp.contents };
-      missing = still;
-    }
-    if (missing.length === 0) return { files, settled: files === view.files };
-    const kept = new Map(files);
-    for (const mail of missing) {
-      const parsed = parseFileName(mail.name.slice(4));
-      if (parsed !== null) kept.set(parsed.base, { ...parsed, at: mail.name });
-    }
-    return { files: kept, settled: false };
-  }
 }
-
-/** The head that the journal has for a name. */
-export function headAt(context: Context, path: MailboxPath): JournalHead | null {
-  for (const head of context.journal.heads().values()) if (samePath(head.path, path)) return head;
-  return null;
-}
-
-/** The base name of a remembered mail. */
-export function baseOf(mail: JournalMail): string {
-  const colon = mail.name.indexOf(':');
-  return mail.name.slice(4, colon < 0 ? undefined : colon);
-}
-
-export function uidNextOf(uidlist: Uidlist): number {
-  return Math.max(uidlist.uidNext, (uidlist.records.at(-1)?.uid ?? 0) + 1);
-}
-
-/** A mail's identity in Dovecot's eyes. A base name that cannot be a GUID (blanks) is replaced by what can. */
-export function guidOf(record: UidlistRecord): MailGuid {
-  const text = record.guid ?? record.base;
-  if (isMailGuid(text)) return text;
-  const repaired = encodeURIComponent(text).slice(0, 1000);
-  if (!isMailGuid(repaired))
-    throw new StoreError('Corrupt', `no GUID can be made of the file name ${JSON.stringify(text.slice(0, 80))}`);
-  return repaired;
-}
-
-export function samePath(a: MailboxPath, b: MailboxPath): boolean {
-  return a.length === b.length && a.every((part, i) => part === b[i]);
-}
-
-interface RawView {
-  readonly stamp: Stamp;
-  readonly settled: boolean;
-  readonly uidlist: Uidlist | null;
-  readonly letters: KeywordLetters;
-  readonly files: ReadonlyMap<string, FoundMail>;
-}
-
-/** Whether the mailbox has an identity. */
-function isNumbered(view: RawView): view is View {
-  return view.uidlist !== null && view.uidlist.guid !== null && view.uidlist.version === 3;
-}
-
-function numberedOnly({ uidlist }: View, files: ReadonlyMap<string, FoundMail>): ReadonlyMap<string, FoundMail> {
-  const bases = new Set(uidlist.records.map(({ base }) => base));
-  return new Map([...files].filter(([base]) => bases.has(base)));
-}
-
-/** Whether also every mail has a UID. */
-function isComplete(view: RawView): view is View {
-  const { uidlist, files } = view;
-  if (uidlist === null || !isNumbered(view)) return false;
-  const bases = new Set(uidlist.records.map(({ base }) => base));
-  for (const base of files.keys()) if (!bases.has(base)) return false;
-  return true;
-}
-
-function sameIdentity(head: JournalHead | null, uidlist: { readonly uidValidity: number }): boolean {
-  return head !== null && head.uidValidity === uidlist.uidValidity;
-}
-
-function observedMails(
-  { uidlist, letters }: View,
-  files: ReadonlyMap<string, FoundMail>,
-  remembered: readonly JournalMail[],
-  spare: UntoldKeywords,
-): ObservedMail[] {
-  const untold = untoldOf(letters, remembered);
-  const known = spare.size === 0 ? NOBODY : new Set(remembered.map(baseOf));
-  const mails: ObservedMail[] = [];
-  for (const record of uidlist.records) {
-    const file = files.get(record.base);
-    if (file === undefined) continue;
-    const told = keywordsOf(letters, file.keywordLetters);
-    const more = untold.get(record.base) ?? (known.has(record.base) ? undefined : spare.get(record.base));
-    mails.push({
-      uid: checkedUid(record.uid),
-      guid: guidOf(record),
-      flags: file.flags,
-      keywords: more === undefined ? told : [...told, ...more],
-      name: file.at,
-    });
-  }
-  return mails;
-}
-
-const NOBODY: ReadonlySet<string> = new Set();

@@ -8,11 +8,12 @@ import type { MailboxMemory } from '../journal/apply-sync.ts';
 import type { JournalMail } from '../journal/journal.ts';
 import { withoutKeywords } from '../journal/keywords.ts';
 import { settleUids, type SettledUids } from '../journal/settle-uids.ts';
-import { baseOf, uidNextOf, type View } from './box.ts';
 import { makeBase, parseFileName, printFileName, sizeIn, type BaseClock } from './file-name.ts';
 import { addKeywords, keywordsOf, lettersFor, type KeywordLetters } from './keywords-file.ts';
+import { baseOf } from './mail-identity.ts';
 import { firstUnshown } from './recent.ts';
 import type { UidlistRecord } from './uidlist.ts';
+import { uidNextOf, type View } from './view.ts';
 import { placeOf, type FlagChange, type Placed, type Work } from './work.ts';
 
 /** A new mail: it is in tmp/ (a save), is to be linked there from `source` (a copy), or lies where it is to stay. */

@@ -18,7 +18,7 @@ import { StoreError } from '../errors.ts';
 import { applySync, type MailboxMemory, type SyncChanges } from '../journal/apply-sync.ts';
 import type { JournalHead } from '../journal/journal.ts';
 import type { CommitResult } from '../mail-store.ts';
-import { uidNextOf, type Box, type View } from './box.ts';
+import type { Box } from './box.ts';
 import { planCommit, recordOf, type CommitPlan, type PlannedMail } from './commit-plan.ts';
 import { flush } from './context.ts';
 import { isErrno } from './dotlock.ts';
@@ -29,6 +29,7 @@ import { sealedFingerprint } from './seal.ts';
 import { noteUidValidity } from './uidvalidity.ts';
 import { printRecords, printUidlist } from './uidlist.ts';
 import { untoldAfter } from './untold-plan.ts';
+import { uidNextOf, type View } from './view.ts';
 import type { Work } from './work.ts';
 
 /** With more than this in tmp/ the bodies are flushed before the lock is taken, so that it is not held for long. */

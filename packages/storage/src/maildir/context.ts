@@ -1,13 +1,13 @@
 /** What everything in one opened store shares. */
 import fs from 'node:fs';
 
-import type { MailboxGuid } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import type { Journal, JournalHead } from '../journal/journal.ts';
 import type { Box } from './box.ts';
 import type { BaseClock } from './file-name.ts';
 import { flusher, NOT_MANY, type Many } from './flusher.ts';
-import type { Layout } from './layout.ts';
+import { samePath, type Layout } from './layout.ts';
 
 export interface Context {
   readonly layout: Layout;
@@ -45,4 +45,10 @@ export async function flush(context: Context, paths: readonly string[], many: Ma
 
 export function headOf(context: Context, guid: MailboxGuid): JournalHead | null {
   return context.journal.head(guid) ?? null;
+}
+
+/** The head that the journal has for a name. */
+export function headAt(context: Context, path: MailboxPath): JournalHead | null {
+  for (const head of context.journal.heads().values()) if (samePath(head.path, path)) return head;
+  return null;
 }

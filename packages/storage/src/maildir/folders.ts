@@ -8,7 +8,7 @@ import { StoreError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { isErrno } from './dotlock.ts';
 import { attempt, Folder, makeDirectories, ownershipOf, replaceFile } from './folder.ts';
-import { isBelow, isInbox, TRASH, type Places } from './layout.ts';
+import { isBelow, isInbox, samePath, TRASH, type Places } from './layout.ts';
 import { hasCur } from './scan.ts';
 import { noteUidValidity } from './uidvalidity.ts';
 import { printUidlist } from './uidlist.ts';
@@ -48,7 +48,7 @@ export function makeFolder(
 /** Moves a mailbox or directory with everything below it. @throws {StoreError} */
 export function moveFolders(context: Context, from: MailboxPath, to: MailboxPath, all: readonly MailboxPath[]): void {
   const { layout } = context;
-  const moved = layout.name === 'fs' ? [from] : all.filter((path) => isBelow(path, from) || isSame(path, from));
+  const moved = layout.name === 'fs' ? [from] : all.filter((path) => isBelow(path, from) || samePath(path, from));
   const undo: (() => void)[] = [];
   try {
     for (const path of moved) {
@@ -104,10 +104,6 @@ export function removeDirectory(context: Context, path: MailboxPath): void {
     if (isErrno(cause, 'ENOENT')) throw new StoreError('NotFound', `directory ${print} doesn't exist`, { cause });
     throw StoreError.from(cause, `cannot remove directory ${print}`);
   }
-}
-
-function isSame(a: MailboxPath, b: MailboxPath): boolean {
-  return a.length === b.length && a.every((part, i) => part === b[i]);
 }
 
 function trees(from: Places, to: Places): [string, string][] {

@@ -171,6 +171,10 @@ export function isInbox(path: MailboxPath): boolean {
   return path.length === 1 && path[0] === 'INBOX';
 }
 
+export function samePath(a: MailboxPath, b: MailboxPath): boolean {
+  return a.length === b.length && a.every((part, i) => part === b[i]);
+}
+
 export function isBelow(path: MailboxPath, parent: MailboxPath): boolean {
   return path.length > parent.length && parent.every((part, i) => part === path[i]);
 }

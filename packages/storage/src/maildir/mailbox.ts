@@ -15,10 +15,11 @@ import type {
   MailContent,
   MailFacts,
 } from '../mail-store.ts';
-import { baseOf, type Box } from './box.ts';
+import type { Box } from './box.ts';
 import { headOf } from './context.ts';
 import { isErrno } from './dotlock.ts';
 import { openContent, virtualSizeOf } from './content.ts';
+import { baseOf } from './mail-identity.ts';
 import { Pop3Notes } from './pop3-notes.ts';
 import { takeMailboxLock } from './sync-lock.ts';
 import { MaildirTransaction } from './transaction.ts';

@@ -6,10 +6,10 @@ import { compareBytes, mailboxGuid, type MailboxGuid, type MailboxPath } from '@
 import { StoreError } from '../errors.ts';
 import type { JournalHead, JournalName } from '../journal/journal.ts';
 import type { TreeNode, TreeSnapshot } from '../mail-store.ts';
-import { Box, samePath } from './box.ts';
+import { Box } from './box.ts';
 import { ChangeLog } from './change-log.ts';
 import { flush, type Context } from './context.ts';
-import { isBelow, isInbox, pathKey } from './layout.ts';
+import { isBelow, isInbox, pathKey, samePath } from './layout.ts';
 import { statusOf } from './mailbox.ts';
 import { scan } from './scan.ts';
 import { dropLeftSyncLock } from './sync-lock.ts';
