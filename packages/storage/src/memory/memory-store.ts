@@ -1,5 +1,5 @@
 /** A store in memory: the plainest that does everything, and the measure of the others. */
-import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { applySync } from '../journal/apply-sync.ts';
@@ -88,6 +88,14 @@ class InMemoryStore implements MemoryStore {
   async setSubscribed(path: MailboxPath, subscribed: boolean, at: number): Promise<void> {
     this.#state.checkName(path);
     this.#state.remember(path, { subscribed, subscriptionChangedAt: at });
+  }
+
+  recall(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+    return this.#state.journal.metAt(peer);
+  }
+
+  async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
+    await this.#state.journal.writeMet(peer, modseqs);
   }
 
   lockUser(timeoutMs: number): Promise<AsyncDisposable> {
