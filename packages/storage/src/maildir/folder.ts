@@ -274,8 +274,7 @@ export function replaceFile(file: string, temporary: string, text: string, owner
 /** @throws {StoreError} (then there is no such file) */
 function writeFile(file: string, text: string, owner: Ownership): void {
   try {
-    fs.rmSync(file, { force: true });
-    const fd = fs.openSync(file, 'wx', owner.fileMode);
+    const fd = openNew(file, owner.fileMode);
     try {
       writeAll(fd, Buffer.from(text), 0);
       adopt(fd, owner, 'file');
@@ -285,6 +284,17 @@ function writeFile(file: string, text: string, owner: Ownership): void {
   } catch (cause) {
     attempt(() => fs.rmSync(file, { force: true }));
     throw StoreError.from(cause, `cannot write ${file}`);
+  }
+}
+
+/** A killed process may have left one under this name, which only the lock's holder uses; anything else there is not followed. */
+function openNew(file: string, mode: number): number {
+  try {
+    return fs.openSync(file, 'wx', mode);
+  } catch (cause) {
+    if (!isErrno(cause, 'EEXIST')) throw cause;
+    fs.unlinkSync(file);
+    return fs.openSync(file, 'wx', mode);
   }
 }
 
