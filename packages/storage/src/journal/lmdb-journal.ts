@@ -2,7 +2,6 @@
  * The journal in a file of its own, kept by lmdb: one file and its `-lock` file, for any number of processes of one
  * machine at a time. Not for network file systems, where lmdb's locks do not hold.
  */
-import { statfsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -24,9 +23,9 @@ import {
   isSameGround,
   PEERS_REMEMBERED,
 } from './journal.ts';
+import { corrupt, failure } from './lmdb-errors.ts';
 import { lmdbDefect } from './lmdb-header.ts';
 import { isBlankName } from './memory-journal.ts';
-import { RowError } from './row-bytes.ts';
 import { setAside } from './set-aside.ts';
 import { canBeRead, markInUse, type UseMark } from './use-mark.ts';
 
@@ -354,60 +353,3 @@ function forgetOtherPeers(db: Database, peer: string, limit: number): void {
 function hasAny(db: Database, prefix: Buffer): boolean {
   return db.getKeysCount({ start: prefix, end: rows.keyBehind(prefix), limit: 1 }) > 0;
 }
-
-function corrupt(file: string, why: string, cause?: unknown): StoreError {
-  return new StoreError('Corrupt', `journal ${file} is damaged (${why}); without it the next run compares everything`, {
-    cause,
-  });
-}
-
-function failure(error: unknown, file: string): StoreError {
-  if (error instanceof StoreError) return error;
-  if (error instanceof RowError) return corrupt(file, 'an entry cannot be read', error);
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  // lmdb's own codes run from -30799 upward, a system call's are its errno.
-  const own = LMDB_DAMAGE.get(Number(code));
-  if (own !== undefined) return corrupt(file, own, error);
-  const errno = code === EIO && isFull(file) ? 'ENOSPC' : typeof code === 'number' ? ERRNO.get(code) : undefined;
-  if (errno !== undefined)
-    return StoreError.from(Object.assign(new Error(message(error)), { code: errno }), `journal ${file}`);
-  return StoreError.from(error, `journal ${file}`);
-}
-
-/** lmdb calls a write that the disk had no room for an input/output error. */
-function isFull(file: string): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(dirname(file));
-    return bavail * bsize < 1024 * 1024;
-  } catch {
-    return false;
-  }
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-const LMDB_DAMAGE: ReadonlyMap<number, string> = new Map([
-  [-30797, 'a page is missing'],
-  [-30796, 'a page cannot be read'],
-  [-30795, 'its pages contradict each other'],
-  [-30794, 'another version of the file format'],
-  [-30793, 'not a journal'],
-  [-30784, 'its pages are of the wrong kind'],
-  [-30782, 'a transaction went wrong'],
-  [-30781, 'an entry has an impossible size'],
-  [-30779, 'a page is not what it must be'],
-]);
-
-const EIO = 5;
-
-const ERRNO: ReadonlyMap<number, string> = new Map([
-  [1, 'EPERM'],
-  [2, 'ENOENT'],
-  [13, 'EACCES'],
-  [20, 'ENOTDIR'],
-  [28, 'ENOSPC'],
-  [30, 'EROFS'],
-  [122, 'EDQUOT'],
-]);

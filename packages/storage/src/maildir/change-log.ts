@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { adopt, attempt, ownershipOf } from './folder.ts';
+import { adopt, attempt, ownershipOf } from './files.ts';
 import { parseMailboxLog, printMailboxLog, type MailboxLogKind, type MailboxLogRecord } from './mailbox-log.ts';
 
 const FILE = 'dovecot.mailbox.log';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StoreError } from '../errors.ts';
 import { isErrno } from './dotlock.ts';
-import { adopt, type Ownership } from './folder.ts';
+import { adopt, type Ownership } from './files.ts';
 
 export interface FcntlLockOptions {
   readonly timeoutMs: number;

@@ -3,7 +3,8 @@ import fs from 'node:fs';
 
 import type { Body } from '@dsync/protocol';
 
-import { adopt, attempt, writeAll, type Folder, type Ownership } from './folder.ts';
+import { adopt, attempt, writeAll, type Ownership } from './files.ts';
+import type { Folder } from './folder.ts';
 import { SizeCounter } from './virtual-size.ts';
 
 export interface Written {

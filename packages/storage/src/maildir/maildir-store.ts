@@ -8,7 +8,7 @@ import type { Mailbox, MailStore, StoreCapabilities, TreeSnapshot } from '../mai
 import { Box } from './box.ts';
 import { noteChange } from './change-log.ts';
 import { flush, headAt, headOf, type Context } from './context.ts';
-import { makeDirectories, ownershipOf } from './folder.ts';
+import { makeDirectories, ownershipOf } from './files.ts';
 import { makeFolder, moveFolders, removeDirectory, removeFolder } from './folders.ts';
 import { isBelow, isInbox, pathKey, samePath } from './layout.ts';
 import { MaildirMailbox } from './mailbox.ts';

@@ -5,7 +5,7 @@ import { StoreError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openLmdbJournal } from '../journal/lmdb-journal.ts';
 import { setAside } from '../journal/set-aside.ts';
-import { adopt, attempt, ownershipOf } from './folder.ts';
+import { adopt, attempt, ownershipOf } from './files.ts';
 import { JOURNAL_FILE } from './layout.ts';
 import { throwAwayJournal } from './throw-away-journal.ts';
 

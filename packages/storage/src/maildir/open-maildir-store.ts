@@ -7,7 +7,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { MailStore } from '../mail-store.ts';
 import type { Context } from './context.ts';
 import { BaseClock } from './file-name.ts';
-import { makeDirectories, ownershipOf } from './folder.ts';
+import { makeDirectories, ownershipOf } from './files.ts';
 import { Layout, type LayoutName } from './layout.ts';
 import { MaildirStore } from './maildir-store.ts';
 import { openJournal } from './open-journal.ts';

@@ -5,7 +5,8 @@
  */
 import fs from 'node:fs';
 
-import { attempt, type Folder } from './folder.ts';
+import { attempt } from './files.ts';
+import type { Folder } from './folder.ts';
 
 /** Beyond this, listing a folder to be sure costs more than the next look. */
 const MAX_LISTED = 50_000;

@@ -5,7 +5,7 @@ import type { MailboxPath } from '@dsync/protocol';
 
 import type { Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from './dotlock.ts';
-import { attempt, makeDirectories, ownershipOf, readText, replaceFile, type Ownership } from './folder.ts';
+import { attempt, makeDirectories, ownershipOf, readText, replaceFile, type Ownership } from './files.ts';
 import { pathKey } from './layout.ts';
 import { parseSubscriptions, printSubscriptions, type Subscriptions } from './subscriptions.ts';
 

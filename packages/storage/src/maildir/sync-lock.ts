@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 
 import { StoreError } from '../errors.ts';
 import { takeFcntlLock } from './fcntl-lock.ts';
-import { ownershipOf } from './folder.ts';
+import { ownershipOf } from './files.ts';
 
 export const MAILBOX_LOCK = '.dovecot-box-sync.lock';
 const USER_LOCK = '.dovecot-sync.lock';

@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { StoreError } from '../errors.ts';
 import { isAlive, isErrno } from './dotlock.ts';
 import { parseFileName, sizeIn } from './file-name.ts';
-import { attempt, type Folder } from './folder.ts';
+import { attempt } from './files.ts';
+import type { Folder } from './folder.ts';
 
 const PATTERN = /^dsync\.(\d{1,10})\.([0-9a-z]{1,16})\.([0-9a-f]{8})\.([^,]{1,60}),([cn])(.+)$/s;
 

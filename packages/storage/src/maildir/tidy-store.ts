@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 
 import type { Context } from './context.ts';
-import { attempt } from './folder.ts';
+import { attempt } from './files.ts';
 import { TRASH } from './layout.ts';
 import { dropLeftSyncLock, userLockIn } from './sync-lock.ts';
 import { tidySubscriptions } from './subscriptions-file.ts';

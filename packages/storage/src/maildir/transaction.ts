@@ -9,7 +9,7 @@ import type { Attribute, CommitResult, MailboxTransaction, NewMail } from '../ma
 import type { Box } from './box.ts';
 import { commit } from './commit.ts';
 import { canBeBase, makeBase } from './file-name.ts';
-import { attempt, type Ownership } from './folder.ts';
+import { attempt, type Ownership } from './files.ts';
 import { measure, writeStream, writeWhole, type Written } from './incoming.ts';
 import { addKeywords, lettersFor, type KeywordLetters } from './keywords-file.ts';
 import { Workshop } from './temporary.ts';

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 
 import { StoreError } from '../errors.ts';
-import { adopt, attempt, makeDirectories, ownershipOf, readText, writeAll, type Ownership } from './folder.ts';
+import { adopt, attempt, makeDirectories, ownershipOf, readText, writeAll, type Ownership } from './files.ts';
 
 const FILE = 'dovecot-uidvalidity';
 

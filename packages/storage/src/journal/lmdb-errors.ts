@@ -1,0 +1,64 @@
+/** What goes wrong in the journal's file, told as a store's errors. */
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { StoreError } from '../errors.ts';
+import { RowError } from './row-bytes.ts';
+
+export function corrupt(file: string, why: string, cause?: unknown): StoreError {
+  return new StoreError('Corrupt', `journal ${file} is damaged (${why}); without it the next run compares everything`, {
+    cause,
+  });
+}
+
+/** What a call of lmdb threw, as a store's error. */
+export function failure(error: unknown, file: string): StoreError {
+  if (error instanceof StoreError) return error;
+  if (error instanceof RowError) return corrupt(file, 'an entry cannot be read', error);
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  // lmdb's own codes run from -30799 upward, a system call's are its errno.
+  const own = LMDB_DAMAGE.get(Number(code));
+  if (own !== undefined) return corrupt(file, own, error);
+  const errno = code === EIO && isFull(file) ? 'ENOSPC' : typeof code === 'number' ? ERRNO.get(code) : undefined;
+  if (errno !== undefined)
+    return StoreError.from(Object.assign(new Error(message(error)), { code: errno }), `journal ${file}`);
+  return StoreError.from(error, `journal ${file}`);
+}
+
+/** lmdb calls a write that the disk had no room for an input/output error. */
+function isFull(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize < 1024 * 1024;
+  } catch {
+    return false;
+  }
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const LMDB_DAMAGE: ReadonlyMap<number, string> = new Map([
+  [-30797, 'a page is missing'],
+  [-30796, 'a page cannot be read'],
+  [-30795, 'its pages contradict each other'],
+  [-30794, 'another version of the file format'],
+  [-30793, 'not a journal'],
+  [-30784, 'its pages are of the wrong kind'],
+  [-30782, 'a transaction went wrong'],
+  [-30781, 'an entry has an impossible size'],
+  [-30779, 'a page is not what it must be'],
+]);
+
+const EIO = 5;
+
+const ERRNO: ReadonlyMap<number, string> = new Map([
+  [1, 'EPERM'],
+  [2, 'ENOENT'],
+  [13, 'EACCES'],
+  [20, 'ENOTDIR'],
+  [28, 'ENOSPC'],
+  [30, 'EROFS'],
+  [122, 'EDQUOT'],
+]);
