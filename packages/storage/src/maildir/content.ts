@@ -1,17 +1,47 @@
 /** A mail's bytes as they lie in its file. */
 import fs from 'node:fs';
 
+import type { Body } from '@dsync/protocol';
+
 import { StoreError } from '../errors.ts';
 import type { MailContent } from '../mail-store.ts';
 import { isErrno } from './dotlock.ts';
 import { sizeIn } from './file-name.ts';
+import type { Pop3Note } from './pop3-notes.ts';
 import { SizeCounter } from './virtual-size.ts';
 
 const CHUNK = 64 * 1024;
 const SLAB = 256 * 1024;
 
-/** null if there is no such file. A mail that is expunged while it is open can be read to its end. @throws {StoreError} */
-export function openContent(path: string): MailContent | null {
+/** A mail that was found; of a large one the file stays open until it is disposed. */
+class FoundContent implements MailContent {
+  readonly received: number;
+  readonly saved: number;
+  readonly body: Body;
+  declare readonly pop3Uidl?: string;
+  declare readonly pop3Order?: number;
+  #fd: number | null;
+
+  constructor({ mtimeMs, ctimeMs }: fs.Stats, body: Body, note: Pop3Note, fd: number | null) {
+    this.received = Math.floor(mtimeMs / 1000);
+    this.saved = Math.floor(ctimeMs / 1000);
+    this.body = body;
+    if (note.pop3Uidl !== undefined) this.pop3Uidl = note.pop3Uidl;
+    if (note.pop3Order !== undefined) this.pop3Order = note.pop3Order;
+    this.#fd = fd;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#fd !== null) fs.closeSync(this.#fd);
+    this.#fd = null;
+  }
+}
+
+/**
+ * null if there is no such file. A mail that is expunged while it is open can be read to its end.
+ * @throws {StoreError}
+ */
+export function openContent(path: string, note: Pop3Note): MailContent | null {
   let fd: number;
   try {
     fd = fs.openSync(path, 'r');
@@ -19,24 +49,25 @@ export function openContent(path: string): MailContent | null {
     if (isErrno(cause, 'ENOENT')) return null;
     throw StoreError.from(cause, `cannot read ${path}`);
   }
-  let open = true;
-  const close = async (): Promise<void> => {
-    if (open) fs.closeSync(fd);
-    open = false;
-  };
+  let stays = false;
   try {
-    const { mtimeMs, ctimeMs, size } = fs.fstatSync(fd);
-    const dates = { received: Math.floor(mtimeMs / 1000), saved: Math.floor(ctimeMs / 1000) };
-    if (size > CHUNK) return { ...dates, body: chunks(fd, path), [Symbol.asyncDispose]: close };
-    const bytes = space(size);
-    let length = 0;
-    for (let n = -1; n !== 0 && length < size; length += n) n = fs.readSync(fd, bytes, length, size - length, length);
-    void close();
-    return { ...dates, body: bytes.subarray(0, length), [Symbol.asyncDispose]: close };
+    const stat = fs.fstatSync(fd);
+    stays = stat.size > CHUNK;
+    return stays
+      ? new FoundContent(stat, chunks(fd, path), note, fd)
+      : new FoundContent(stat, readWhole(fd, stat.size), note, null);
   } catch (cause) {
-    void close();
     throw StoreError.from(cause, `cannot read ${path}`);
+  } finally {
+    if (!stays) fs.closeSync(fd);
   }
+}
+
+function readWhole(fd: number, size: number): Uint8Array {
+  const bytes = space(size);
+  let length = 0;
+  for (let n = -1; n !== 0 && length < size; length += n) n = fs.readSync(fd, bytes, length, size - length, length);
+  return length === size ? bytes : bytes.subarray(0, length);
 }
 
 let slab = Buffer.alloc(0);

@@ -126,6 +126,11 @@ export class Folder {
     return text === null || text === '' ? null : parseUidlist(text, this.uidlistFile);
   }
 
+  /** Whether its text matches; looking at it costs less than taking it apart. */
+  uidlistHas(pattern: RegExp): boolean {
+    return pattern.test(readText(this.uidlistFile) ?? '');
+  }
+
   /** Of a possibly long file only the first line. */
   readUidlistHeader(): UidlistHeader | null {
     const text = readText(this.uidlistFile, 4096);

@@ -88,12 +88,12 @@ export class MaildirMailbox implements Mailbox {
     const mail = box.context.journal.mail(box.guid, uid);
     if (mail === undefined || mail.guid !== guid) return null;
     const base = baseOf(mail);
-    const opened = openContent(box.folder.path(mail.name));
-    if (opened !== null) return { ...opened, ...this.#pop3.of(base) };
+    const note = this.#pop3.of(base);
+    const opened = openContent(box.folder.path(mail.name), note);
+    if (opened !== null) return opened;
     // Renamed by somebody (a flag was set), or gone.
     const at = box.folder.list().get(base)?.at;
-    const found = at === undefined ? null : openContent(box.folder.path(at));
-    return found === null ? null : { ...found, ...this.#pop3.of(base) };
+    return at === undefined ? null : openContent(box.folder.path(at), note);
   }
 
   begin(): Promise<MailboxTransaction> {

@@ -7,6 +7,8 @@ export interface Pop3Note {
 }
 
 const NOTHING: Pop3Note = {};
+/** A line of the uidlist that has one, which most lists have not. */
+const ANY_NOTE = /^\d+ (?:[^:\n]* )?[PO]/m;
 
 export class Pop3Notes {
   readonly #folder: Folder;
@@ -24,6 +26,7 @@ export class Pop3Notes {
 
   #read(): ReadonlyMap<string, Pop3Note> {
     const notes = new Map<string, Pop3Note>();
+    if (!this.#folder.uidlistHas(ANY_NOTE)) return notes;
     for (const { base, fields } of this.#folder.readUidlist()?.records ?? []) {
       const note = parseNote(fields, base);
       if (note !== null) notes.set(base, note);

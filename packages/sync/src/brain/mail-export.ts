@@ -38,24 +38,23 @@ export class MailExport {
 
   async #send(request: MessageOf<'mailRequest'>, mail: MailRecord): Promise<void> {
     // Asked for by UID alone: where GUIDs cannot be shared.
-    const reply =
-      request.guid === undefined
-        ? ({ kind: 'mail', guid: '', uid: mail.uid } as const)
-        : ({ kind: 'mail', guid: mail.guid, ...(this.#answersByUid ? { uid: mail.uid } : {}) } as const);
-    await using content = await this.#view.read(mail.uid, mail.guid);
+    const byUid = request.guid === undefined;
+    const reply: Writable<MessageOf<'mail'>> = { kind: 'mail', guid: byUid ? '' : mail.guid };
+    if (byUid || this.#answersByUid) reply.uid = mail.uid;
+    const content = await this.#view.read(mail.uid, mail.guid);
     // Vanished meanwhile: the peer leaves it out, the next run tells it why.
     if (content === null) return await this.#conversation.send(reply);
-    await this.#conversation.send(
-      {
-        ...reply,
-        received: content.received,
-        stream: true,
-        ...(content.saved === undefined ? {} : { saved: content.saved }),
-        ...(content.pop3Uidl === undefined ? {} : { pop3Uidl: content.pop3Uidl }),
-        ...(content.pop3Order === undefined ? {} : { pop3Order: content.pop3Order }),
-      },
-      content.body,
-    );
+    try {
+      const { received, saved, pop3Uidl, pop3Order } = content;
+      reply.received = received;
+      reply.stream = true;
+      if (saved !== undefined) reply.saved = saved;
+      if (pop3Uidl !== undefined) reply.pop3Uidl = pop3Uidl;
+      if (pop3Order !== undefined) reply.pop3Order = pop3Order;
+      await this.#conversation.send(reply, content.body);
+    } finally {
+      await content[Symbol.asyncDispose]();
+    }
   }
 
   /** By GUID; the UID decides only between several instances. */
@@ -71,3 +70,6 @@ export class MailExport {
     return mail;
   }
 }
+
+/** While it is being put together, which for each mail costs less than spreading parts of it. */
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
