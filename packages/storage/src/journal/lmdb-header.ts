@@ -4,8 +4,10 @@
  *
  * Layout (format 2 of lmdb, little-endian): two pages that each hold a copy of the header, written in turn; at 24 magic,
  * version, address, map size; at 48 and 96 the roots of the two trees; at 144 the last page, at 152 the transaction.
+ *
+ * Read with synchronous calls, as are small things elsewhere at start-up: to load Node's asynchronous ones takes longer.
  */
-import { open, type FileHandle } from 'node:fs/promises';
+import fs from 'node:fs';
 
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
@@ -28,39 +30,38 @@ interface Meta {
 
 /** What is wrong with the file, in a few words; null: nothing, or it is empty or absent and will be made. */
 export async function lmdbDefect(file: string): Promise<string | null> {
-  let handle: FileHandle;
+  let fd: number;
   try {
-    handle = await open(file, 'r');
+    fd = fs.openSync(file, 'r');
   } catch (error) {
     if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   }
   try {
-    const facts = await handle.stat();
-    if (!facts.isFile()) return 'not a file';
+    if (!fs.fstatSync(fd).isFile()) return 'not a file';
     let defect: string | null = null;
     // Another process may be writing the header at this moment.
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      defect = await look(handle);
+      defect = look(fd);
       if (defect === null) return null;
       await new Promise((resolve) => setTimeout(resolve, attempt));
     }
     return defect;
   } finally {
-    await handle.close();
+    fs.closeSync(fd);
   }
 }
 
-async function look(handle: FileHandle): Promise<string | null> {
-  const { size } = await handle.stat();
+function look(fd: number): string | null {
+  const { size } = fs.fstatSync(fd);
   if (size === 0) return null;
-  const first = await readAt(handle, 0, 160);
+  const first = readAt(fd, 0, 160);
   if (first.length < 160 || first.readUInt32LE(24) !== MAGIC) return 'not a journal';
   const version = first.readUInt32LE(28);
   if (version !== VERSION) return `version ${version} of the file format`;
   const pageSize = first.readUInt32LE(48);
   if (!(pageSize >= 512 && pageSize <= 65536 && (pageSize & (pageSize - 1)) === 0)) return 'damaged header';
-  const second = await readAt(handle, pageSize, 160);
+  const second = readAt(fd, pageSize, 160);
   if (second.length < 160) return 'cut short';
   const metas = [parseMeta(first, 0, pageSize), parseMeta(second, 1, pageSize)];
   const [even, odd] = metas;
@@ -68,7 +69,7 @@ async function look(handle: FileHandle): Promise<string | null> {
   if (!follows(even.transaction, odd.transaction)) return 'damaged header';
   const newest = even.transaction > odd.transaction ? even : odd;
   if ((newest.lastPage + 1n) * BigInt(pageSize) > BigInt(size)) return 'cut short';
-  for (const root of newest.roots) if (!(await isRoot(handle, root, newest))) return 'damaged header';
+  for (const root of newest.roots) if (!isRoot(fd, root, newest)) return 'damaged header';
   return null;
 }
 
@@ -103,8 +104,8 @@ function follows(even: bigint, odd: bigint): boolean {
   return even % 2n === 0n && (odd % 2n === 1n || odd === 0n) && distance === 1n;
 }
 
-async function isRoot(handle: FileHandle, root: bigint, meta: Meta): Promise<boolean> {
-  const page = await readAt(handle, Number(root) * meta.pageSize, 24);
+function isRoot(fd: number, root: bigint, meta: Meta): boolean {
+  const page = readAt(fd, Number(root) * meta.pageSize, 24);
   return (
     page.length === 24 &&
     page.readBigUInt64LE(0) === root &&
@@ -113,7 +114,7 @@ async function isRoot(handle: FileHandle, root: bigint, meta: Meta): Promise<boo
   );
 }
 
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, position);
-  return buffer.subarray(0, bytesRead);
+function readAt(fd: number, position: number, length: number): Buffer {
+  const buffer = Buffer.alloc(length);
+  return buffer.subarray(0, fs.readSync(fd, buffer, 0, length, position));
 }

@@ -2,7 +2,7 @@
  * The journal in a file of its own, kept by lmdb: one file and its `-lock` file, for any number of processes of one
  * machine at a time. Not for network file systems, where lmdb's locks do not hold.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import type { MailboxGuid, Modseq } from '@dsync/protocol';
@@ -55,7 +55,7 @@ interface Waiting extends Work {
 export async function openLmdbJournal(file: string, options: JournalOptions): Promise<Journal> {
   let mark: UseMark | null = null;
   try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const defect = await lmdbDefect(file);
     if (defect !== null) throw corrupt(file, defect);
     mark = markInUse(file);

@@ -3,7 +3,6 @@
  * that reading the journal has ended it: lmdb believes what it finds in its pages, and a flipped bit there can end the
  * whole process. So such a journal is first read by a process that may come to that end.
  */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -95,9 +94,10 @@ db.close().then(() => process.exit(0));
 `;
 
 /** Whether a process of its own can read all of the journal. True as well if that cannot be tried. */
-export function canBeRead(journal: string): Promise<boolean> {
+export async function canBeRead(journal: string): Promise<boolean> {
+  const { spawn } = await import('node:child_process');
   const lmdb = createRequire(import.meta.url).resolve('lmdb');
-  return new Promise((resolve) => {
+  return await new Promise((resolve) => {
     const child = spawn(process.execPath, ['-e', CHECK, lmdb, journal], {
       stdio: 'ignore',
       timeout: CHECK_MS,

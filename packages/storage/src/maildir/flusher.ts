@@ -4,10 +4,9 @@
  *
  * For a few files each is synced by itself; for many, one syncfs(2) serves all. It reports write errors as fdatasync does (since Linux 5.8).
  */
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 
 import { StoreError } from '../errors.ts';
-import { syncfs } from './syncfs.ts';
 
 /** Above this many files in one flush, syncfs is cheaper: it costs about 3 ms, a file about 0.3 ms. */
 const FEW = 12;
@@ -71,6 +70,7 @@ class Flusher {
     const count = batch.reduce((sum, { many }) => sum + many.count, few.size);
     if (count > FEW && this.#hasSyncfs) {
       const anchors = [...new Set(batch.flatMap((request) => request.anchors))];
+      const { syncfs } = await import('./syncfs.ts');
       if (await syncfs(anchors)) return;
       this.#hasSyncfs = false;
     }
@@ -87,7 +87,7 @@ async function syncEach(paths: readonly string[]): Promise<void> {
 }
 
 async function syncOne(path: string): Promise<void> {
-  const handle = await fs.open(path, 'r');
+  const handle = await fs.promises.open(path, 'r');
   try {
     // Not datasync: the received date is the file's mtime, and a directory's entries are not its "data" everywhere.
     await handle.sync();
