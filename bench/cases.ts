@@ -15,6 +15,7 @@ import {
   oursTcp,
   oursToDovecot,
   rsync,
+  served,
   type Tool,
 } from './tools.ts';
 
@@ -104,9 +105,10 @@ export const runCase = async (
   await mkdir(model, { recursive: true, mode: 0o755 });
   tell(`${title}: making the mail`);
   await makeMaildir(model, shape);
+  const source = await served(folder, model);
   const rows: Row[] = [];
   for (const start of tools) {
-    await using tool = await start(folder, model);
+    await using tool = await start(folder, source);
     tell(`${title}: ${tool.name}`);
     rows.push(await firstCopy(title, tool, shape));
     rows.push(...(await laterRuns(title, tool, shape)));
@@ -171,7 +173,7 @@ export const measureGrowth = async (folder: string, scale: number, start: Start)
     await mkdir(below, { recursive: true, mode: 0o755 });
     const shape = { folders: 1, mailsPerFolder, meanSize: 800 };
     await makeMaildir(join(below, 'model'), shape);
-    await using tool = await start(below, join(below, 'model'));
+    await using tool = await start(below, await served(below, join(below, 'model')));
     const row = await firstCopy('', tool, shape);
     seconds.push(median(row.seconds));
     peakMb.push(Math.max(row.clientMb ?? 0, row.serverMb ?? 0));

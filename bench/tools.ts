@@ -87,6 +87,19 @@ export const oursTcp = async (folder: string, model: string): Promise<Tool> => {
 /** Whether real Dovecots can be started here. */
 export const canUseDovecot = (): boolean => existsSync('/usr/sbin/dovecot') && process.getuid?.() === 0;
 
+/**
+ * The Maildir as a Dovecot that serves it leaves it, with uidlists and index files: what every tool finds on a real server.
+ * Without a Dovecot, the Maildir itself.
+ */
+export const served = async (folder: string, model: string): Promise<string> => {
+  if (!canUseDovecot()) return model;
+  const dovecot = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
+  const source = await withModel(dovecot, model);
+  await dovecot.leave();
+  await mustRun('chown', ['-R', 'root:root', source]);
+  return source;
+};
+
 const withModel = async (dovecot: Dovecot, model: string): Promise<string> => {
   const source = join(dovecot.home('u'), 'Maildir');
   await copyTree(model, source);
