@@ -89,6 +89,12 @@ const doveadmLines = async (dovecot: Dovecot, args: readonly string[]): Promise<
   return text.trimEnd().split('\n').slice(1).sort(byText);
 };
 
+/** A line of `mails` with its flags sorted: their order tells which keyword an account met first. */
+const sortFlags = (line: string): string => {
+  const fields = line.split('\t');
+  return fields.map((field, index) => (index === 3 ? field.split(' ').sort(byText).join(' ') : field)).join('\t');
+};
+
 /** What IMAP tells of an account. */
 export const readAccount = async (
   dovecot: Dovecot,
@@ -113,13 +119,9 @@ export const judgeAccount = async (dovecot: Dovecot, user: string): Promise<Judg
         'guid uidvalidity uidnext messages',
         '*',
       ]),
-      mails: await doveadmLines(dovecot, [
-        'fetch',
-        '-u',
-        user,
-        'mailbox uid guid flags date.received size.virtual',
-        'ALL',
-      ]),
+      mails: (
+        await doveadmLines(dovecot, ['fetch', '-u', user, 'mailbox uid guid flags date.received size.virtual', 'ALL'])
+      ).map(sortFlags),
     },
   };
 };

@@ -5,7 +5,7 @@
 import type { Channel, MailboxGuid, MessageOf } from '@dsync/protocol';
 import { type MailboxStatus, type MailStore, StoreError } from '@dsync/storage';
 
-import { isUnchanged } from '../state/sync-state.ts';
+import { isUnchanged, type MailboxSyncState } from '../state/sync-state.ts';
 import { isFiltering, type SessionRules } from './handshake.ts';
 import type { MailboxOutcome } from './mailbox-conversation.ts';
 import type { MailboxView } from './mailbox-view.ts';
@@ -28,6 +28,15 @@ export function hasChanged({ told, met, rules, channel }: Session, guid: Mailbox
   const state = told?.get(guid);
   const before = met.get(guid) ?? status.highestModseq;
   return before !== status.highestModseq || (state !== undefined && !isUnchanged(state, status));
+}
+
+/**
+ * Whether a mailbox's state was made after this side had last met the Dovecot: by two Dovecots of which one had this very
+ * store. Its modseqs are then those of that Dovecot's index, and say nothing of what this side's history has.
+ */
+export function isForeign(met: Session['met'], guid: MailboxGuid, state: MailboxSyncState): boolean {
+  const before = met.get(guid);
+  return before !== undefined && state.lastCommonModseq > before;
 }
 
 /** Notes a mailbox that both sides have found equal. */

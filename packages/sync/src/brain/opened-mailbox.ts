@@ -7,7 +7,7 @@ import { mayUseCommon } from '../mails/plan-mails.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { mailboxMessage, staleReason } from './announce-mailbox.ts';
-import { hasChanged } from './met-before.ts';
+import { hasChanged, isForeign } from './met-before.ts';
 import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
 import { peerIsOurs, type Session } from './session.ts';
 
@@ -92,7 +92,9 @@ export class OpenedMailbox implements AsyncDisposable {
     // Nobody has that number, so a Dovecot will not find the mailbox equal, and it raises nothing there.
     const message = differs ? { ...numbers, firstRecentUid: 0 } : numbers;
     if (common !== null) {
-      const { changes, stale } = await changesSince(view, status, common);
+      const { changes, stale } = isForeign(session.met, guid, common)
+        ? { changes: NO_CHANGES, stale: FOREIGN }
+        : await changesSince(view, status, common);
       return new OpenedMailbox({ view, mailbox, message, common, changes, stale }, lock);
     }
     if (bits === null)
@@ -121,6 +123,8 @@ function guidNow({ notes }: Session, merged: MergedMailbox | undefined): Mailbox
 
 /** How UIDs are cut to stretches that are told: as our own numbers say, or the peer's; null: none are told. */
 export type StretchBits = 'own' | number | null;
+
+const FOREIGN = 'the state was made by other programs since this side has last met its peer';
 
 const NO_CHANGES: MailboxChanges = { mails: [], expunges: [] };
 

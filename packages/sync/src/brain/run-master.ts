@@ -12,7 +12,7 @@ import { equalState, provenEqual, recentSettled } from './announce-mailbox.ts';
 import { isFiltering, masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind } from './mail-messages.ts';
-import { recallMet, rememberMet } from './met-before.ts';
+import { isForeign, recallMet, rememberMet } from './met-before.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
@@ -32,9 +32,11 @@ export async function runMaster(
   hostname: string = machineName(),
 ): Promise<SyncReport> {
   const rules = masterRules(options);
-  const common = rules.algorithm === 'state' ? options.state : null;
+  const given = rules.algorithm === 'state' ? options.state : null;
   try {
     const view = storeForRun(store, rules);
+    const met = recallMet(view, channel, rules);
+    const common = given && withoutForeign(given, met);
     const session: Session = {
       store: view,
       channel,
@@ -42,7 +44,7 @@ export async function runMaster(
       observer,
       common,
       told: common === null ? options.state : null,
-      met: recallMet(view, channel, rules),
+      met,
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: rules.dryRun && !peerIsOurs(channel),
       notes: newNotes(),
@@ -65,6 +67,11 @@ export async function runMaster(
 /** What a Dovecot makes of a mail that it does not see on the other side (docs/interop.md). */
 const HELD_BACK =
   'a Dovecot takes mails that a filter holds back for expunged, and expunges its own such mails in its next run with this side: use filters for backup and -1';
+
+/** A mailbox of which no state is told is compared in full. */
+function withoutForeign(states: SyncState, met: Session['met']): SyncState {
+  return new Map([...states].filter(([guid, state]) => !isForeign(met, guid, state)));
+}
 
 async function sendStates(channel: Channel, states: SyncState): Promise<void> {
   for (const [mailboxGuid, state] of states) {

@@ -117,7 +117,7 @@ export const sidesOf = (dovecotIs: Pairing['dovecotIs']): { readonly starting: S
 export const runTwoDovecots = async (
   { dovecot }: Ends,
   { dovecotIs }: Pairing,
-  pair: AccountPair,
+  pair: Pick<AccountPair, 'nameOf'>,
   [command = '', ...options]: readonly string[],
 ): Promise<Outcome> => {
   const { starting, other } = sidesOf(dovecotIs);

@@ -1,0 +1,213 @@
+/**
+ * Two accounts, both of them Maildirs that a Dovecot and our programs can open, kept alike by one program after the other:
+ * two doveadms, our client, our server, two doveadms … Both sides change between all runs. With `-s` each goes on from
+ * the state that another one has printed.
+ */
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+
+import { describeWith } from '../../support/needs.ts';
+import type { JudgedAccount } from '../rig/judge.ts';
+import { deliverMails } from '../rig/raw-mails.ts';
+import {
+  expectNothingToDo,
+  expectQuietLogs,
+  expectSame,
+  judge,
+  mail,
+  makeUser,
+  nextSecond,
+  runWell,
+  type User,
+  withImap,
+} from './accounts.ts';
+import { runTwoDovecots } from './beside/pairs.ts';
+import { type Ends, type Pairing, startEnds } from './ends.ts';
+
+jest.setTimeout(90_000);
+
+/** Who brings the two accounts together. */
+type Tool = 'doveadm to doveadm' | 'dsync to doveadm' | 'doveadm to dsync-server';
+
+/** Each follows each. */
+const TOOLS: readonly Tool[] = [
+  'dsync to doveadm',
+  'doveadm to doveadm',
+  'dsync to doveadm',
+  'doveadm to dsync-server',
+  'doveadm to doveadm',
+  'doveadm to dsync-server',
+  'dsync to doveadm',
+];
+
+const runTool = async (
+  ends: Ends,
+  pairing: Pairing,
+  user: User,
+  tool: Tool,
+  verb: readonly string[],
+): Promise<string> => {
+  if (tool !== 'doveadm to doveadm') {
+    const dovecotIs = tool === 'dsync to doveadm' ? 'server' : 'client';
+    return await runWell(ends, { ...pairing, dovecotIs }, user, verb);
+  }
+  const pair = { nameOf: (side: 'ours' | 'theirs'): string => user[side] };
+  const { code, stdout, stderr } = await runTwoDovecots(ends, { ...pairing, dovecotIs: 'client' }, pair, verb);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout.toString('utf8');
+};
+
+/** New mail from a delivery agent and from a mail reader, flags, an expunge, a copy, a move, and what is done to mailboxes. */
+const theirDay = async (ends: Ends, user: User, round: number): Promise<void> => {
+  const holder = ends.holder(user.theirs);
+  const maildir = join(holder.home(user.theirs), 'Maildir');
+  await deliverMails(holder, maildir, [Buffer.from(`Subject: delivered ${round}\n\n${round}\n`)], `round${round}`);
+  await withImap(ends, user.theirs, async (imap) => {
+    await imap.command('APPEND INBOX (\\Answered)', mail(`theirs ${round}`));
+    await imap.command('SELECT INBOX');
+    await imap.command(`STORE 1 +FLAGS.SILENT (\\Draft Their${round})`);
+    await imap.command('STORE 2 +FLAGS.SILENT (\\Deleted)');
+    await imap.command('EXPUNGE');
+    await imap.command('COPY * Both');
+    await imap.command('MOVE 2 Both');
+    await imap.command('UNSELECT');
+    await imap.command(`APPEND Only-${user.ours}`, mail(`more ${round}`));
+    await imap.command(`CREATE T${round}`);
+    await imap.command(`APPEND T${round}`, mail(`in T${round}`));
+    // Of others than are renamed: with two Dovecots a subscription follows its mailbox, at one end only.
+    await imap.command(`CREATE S${round}`);
+    await imap.command(`SUBSCRIBE S${round}`);
+    if (round > 1) await imap.command(`UNSUBSCRIBE S${round - 1}`);
+    if (round > 1) await imap.command(`RENAME T${round - 1} Old/T${round - 1}`);
+    if (round > 2) await imap.command(`DELETE O${round - 2}`);
+  });
+};
+
+/** In no mailbox are there as many changes as on the other side: two Dovecots would take such a mailbox for unchanged. */
+const ourDay = (ends: Ends, user: User, round: number): Promise<void> =>
+  withImap(ends, user.ours, async (imap) => {
+    await imap.command('SELECT INBOX');
+    await imap.command(`STORE 1 +FLAGS.SILENT (Our${round})`);
+    await imap.command('STORE 3 +FLAGS.SILENT (\\Flagged)');
+    await imap.command('STORE 4 +FLAGS.SILENT (\\Deleted)');
+    await imap.command('EXPUNGE');
+    await imap.command('UNSELECT');
+    await imap.command('APPEND INBOX (\\Seen)', mail(`ours ${round}`));
+    // The other side changes no flag of this mail: else the keyword would be both added and removed.
+    await imap.command(`SELECT Only-${user.ours}`);
+    await imap.command(`STORE 1 +FLAGS.SILENT (Now${round})`);
+    if (round > 1) await imap.command(`STORE 1 -FLAGS.SILENT (Now${round - 1})`);
+    await imap.command('UNSELECT');
+    await imap.command(`CREATE O${round}`);
+    await imap.command(`APPEND O${round} (\\Flagged)`, mail(`in O${round}`));
+    await imap.command(`SELECT O${round}`);
+    await imap.command('COPY 1 Both');
+    await imap.command('UNSELECT');
+    if (round > 2) await imap.command(`DELETE Old/T${round - 2}`);
+  });
+
+/** Mails by the GUID of their mailbox, whatever its name. */
+type Held = ReadonlyMap<string, readonly string[]>;
+
+const heldBy = (account: JudgedAccount): Held =>
+  new Map(Object.values(account.mailboxes).map(({ guid, mails }) => [guid, mails.map((one) => one.guid).sort()]));
+
+/** All that either side had and the other had not taken away: nothing lost, nothing doubled. */
+const mergeOf = (before: readonly string[], a: readonly string[], b: readonly string[]): string[] =>
+  [...new Set([...a, ...b])].filter((guid) => !before.includes(guid) || (a.includes(guid) && b.includes(guid))).sort();
+
+const mergeAll = (before: Held, a: Held, b: Held): Held =>
+  new Map(
+    mergeOf([...before.keys()], [...a.keys()], [...b.keys()]).map((box) => {
+      const [was, one, other] = [before.get(box) ?? [], a.get(box), b.get(box)];
+      return [box, mergeOf(was, one ?? other ?? [], other ?? one ?? [])];
+    }),
+  );
+
+const byGuid = (held: Held): [string, readonly string[]][] => [...held].sort(([a], [b]) => (a < b ? -1 : 1));
+
+/**
+ * A state that two doveadms have made is of no use to our server: what they did to our store it has not seen, and
+ * a Dovecot that starts a run sends only what has changed since the state. It says so, and prints none.
+ */
+const expectFullRunNeeded = async (ends: Ends, pairing: Pairing, user: User, state: string): Promise<string> => {
+  const { code, stdout } = await ends.sync({ ...pairing, dovecotIs: 'client' }, user.name, ['sync', '-s', state]);
+  expect(code).toBe(2);
+  return stdout.toString('utf8').trimEnd();
+};
+
+function chains(version: Pairing['version']): void {
+  const pairing: Pairing = { version, dovecotIs: 'client', carrier: 'tcp' };
+  let ends: Ends;
+  beforeAll(async () => {
+    ends = await startEnds(version);
+  });
+  afterAll(async () => {
+    try {
+      await expectQuietLogs(ends, /the state was made by other programs/);
+    } finally {
+      await ends[Symbol.asyncDispose]();
+    }
+  });
+
+  test.each([
+    ['everything compared each time', false],
+    ['each with the state of the one before', true],
+  ])('%s', async (_name, withState) => {
+    const user = await makeUser(ends, pairing);
+    let state = '';
+    const run = async (tool: Tool): Promise<string> => {
+      const said = await runTool(ends, pairing, user, tool, withState ? ['sync', '-s', state] : ['sync']);
+      if (withState) state = said.trimEnd();
+      if (withState) expect(state).toMatch(/^[A-Za-z0-9+/]+=*$/);
+      return said;
+    };
+    await run('dsync to doveadm');
+    let same = await expectSame(ends, user);
+    expect(same.mailboxes['INBOX']?.mails).toHaveLength(6);
+    for (const [index, tool] of TOOLS.entries()) {
+      // Times of subscriptions have no smaller unit.
+      await nextSecond();
+      await theirDay(ends, user, index + 1);
+      await ourDay(ends, user, index + 1);
+      const [theirs, own] = [await judge(ends, user.theirs), await judge(ends, user.ours)];
+      const wanted = mergeAll(heldBy(same), heldBy(theirs), heldBy(own));
+      if (withState && tool === 'doveadm to dsync-server' && TOOLS[index - 1] === 'doveadm to doveadm')
+        state = await expectFullRunNeeded(ends, pairing, user, state);
+      await run(tool);
+      same = await expectSame(ends, user);
+      expect({ tool, held: byGuid(heldBy(same)) }).toEqual({ tool, held: byGuid(wanted) });
+    }
+    expect(Object.entries(same.mailboxes).map(([name, { mails }]) => `${name} ${mails.length}`)).toEqual([
+      'Both 23',
+      'Both/below 2',
+      'INBOX 6',
+      'O6 1',
+      'O7 1',
+      'Old/T6 1',
+      `Only-${user.ours} 8`,
+      `Only-${user.theirs} 1`,
+      ...[1, 2, 3, 4, 5, 6, 7].map((round) => `S${round} 0`),
+      'T7 1',
+    ]);
+    expect(same.subscriptions).toEqual([`Only-${user.ours}`, `Only-${user.theirs}`, 'S7']);
+    expect(same.mailboxes['INBOX']?.mails[0]?.flags).toEqual(
+      [...[1, 2, 3, 4, 5, 6, 7].flatMap((round) => [`Our${round}`, `Their${round}`]), ...['\\Draft', '\\Seen']].sort(),
+    );
+    // Set while two doveadms brought our store what was new, and removed before a program of ours saw it: such a keyword
+    // comes back, since only one side's history has it.
+    const back = ['Now2', 'Now5'];
+    expect(same.mailboxes[`Only-${user.ours}`]?.mails[0]?.flags).toEqual([...back, 'Now7', '\\Flagged']);
+    // Without the state, which a Dovecot need not take: its own index of our store can be behind our numbers.
+    for (const tool of ['doveadm to dsync-server', 'dsync to doveadm', 'doveadm to doveadm'] as const) {
+      await runTool(ends, pairing, user, tool, ['sync']);
+      expect(await expectSame(ends, user)).toEqual(same);
+    }
+    for (const dovecotIs of ['server', 'client'] as const)
+      await expectNothingToDo(ends, { ...pairing, dovecotIs }, user, ['sync']);
+  });
+}
+
+describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => chains('2.3'));
+describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => chains('2.4'));
