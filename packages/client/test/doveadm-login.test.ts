@@ -54,7 +54,7 @@ async function open(
   return { sent, session: heard, logs };
 }
 
-const HELLO = 'VERSION\tdoveadm-server\t1\t3\n';
+const HELLO = 'VERSION\tdoveadm-server\t1\t4\n';
 const PLAIN = 'PLAIN\tAGRvdmVhZG0AcHc=\n';
 const OPTION = '\t\tOPTION\tlog-passthrough\n';
 const COMMAND = '\tu1\tdsync-server\t-uu1\n';
@@ -68,6 +68,8 @@ test.each([
   ['minor 3', `${VERSION(3)}-\n+\n${PACKETS}`, HELLO + PLAIN + OPTION + COMMAND, ['warning: careful']],
   ['minor 4 in packets', `${VERSION(4)}-\n+\n${PACKETS}`, HELLO + PLAIN + OPTION + COMMAND, ['warning: careful']],
   ['minor 4 in a stream', `${VERSION(4)}-\n+\n${STREAM}`, HELLO + PLAIN + OPTION + COMMAND, ['warning: careful']],
+  ['a later minor in a stream', `${VERSION(9)}-\n+\n${STREAM}`, HELLO + PLAIN + OPTION + COMMAND, ['warning: careful']],
+  ['minor 4, trust and a stream', `${VERSION(4)}+\n${STREAM}`, HELLO + OPTION + COMMAND, ['warning: careful']],
   ['minor 2 and trust', `${VERSION(2)}+\n${PACKETS}`, HELLO + COMMAND, ['warning: careful']],
   ['VERSION after the sign', `-\n${VERSION(1)}+\n${PACKETS}`, HELLO + PLAIN + COMMAND, ['warning: careful']],
   ['VERSION after trust', `+\n${VERSION(1)}${PACKETS}`, HELLO + COMMAND, ['warning: careful']],

@@ -3,16 +3,15 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 
 import { ProtocolError } from '@dsync/protocol';
 import type { Settings } from '@dsync/settings';
-import { printReply } from '@dsync/protocol';
 
 import { LINGER_MS, MAX_SESSIONS, MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS } from './limits.ts';
 import type { ListenAddress } from './listen/address.ts';
 import { openListener, tlsOptions, type Incoming, type Listener } from './listen/listen.ts';
 import { describeError } from './log/describe-error.ts';
 import type { Log } from './log/log.ts';
-import { acceptLogin, LoginFailed, replyBytes, type LoggedIn } from './login/accept-login.ts';
+import { acceptLogin, LoginFailed, type LoggedIn } from './login/accept-login.ts';
 import { FailedLogins } from './login/failed-logins.ts';
-import { serveCommand } from './session/doveadm-session.ts';
+import { replyBytes, serveCommand } from './session/doveadm-session.ts';
 
 export class Daemon {
   #settings: Settings;
@@ -123,7 +122,7 @@ export class Daemon {
       await serveCommand(this.#settings, login, this.#log);
     } else {
       this.#log.warning(`session of ${login.command.user} refused: ${MAX_SESSIONS} sessions are under way`);
-      login.stream.end(replyBytes(printReply('TEMPFAIL'), login.multiplexed));
+      login.stream.end(replyBytes(login, 'TEMPFAIL'));
     }
     await closed(login);
   }

@@ -3,31 +3,38 @@ import { describe, expect, test } from '@jest/globals';
 import { plain, PASSWORD, RawClient, startDaemon } from './rig.ts';
 
 const VERSION = 'VERSION\tdoveadm-server\t1\t2\n';
-const GREETING = 'VERSION\tdoveadm-client\t1\t3\n-\n';
+const GREETING = 'VERSION\tdoveadm-client\t1\t4\n-\n';
 
 /** The text of a packet on the session's channel. */
-const packet = (text: string): string => `\0\0\0\0${String.fromCharCode(text.length)}${text}`;
+const packet = (text: string): string => packetOf('\0', text);
+const packetOf = (channel: string, text: string): string =>
+  `${channel}\0\0\0${String.fromCharCode(text.length)}${text}`;
+
+/** What every mark in the stream format begins with. */
+const MARK = '\u0003\xfe';
+
+/** How the stream format begins. */
+const STREAM = '\xff\xff\xff\xff\xff\0\u0002\u0003\xfe';
 
 describe('the opening', () => {
-  test('a peer of minor 1 or more gets a VERSION line and packets', async () => {
+  test.each([
+    [0, '', '\n+\nVERSION\tdsync\t3\t'],
+    [1, 'VERSION\tdoveadm-client\t1\t4\n', packet('\n+\n')],
+    [2, 'VERSION\tdoveadm-client\t1\t4\n', packet('\n+\n')],
+    [3, 'VERSION\tdoveadm-client\t1\t4\n', packet('\n+\n')],
+    [4, 'VERSION\tdoveadm-client\t1\t4\n', `${STREAM}\n+\nVERSION\tdsync\t3\t`],
+    [9, 'VERSION\tdoveadm-client\t1\t4\n', `${STREAM}\n+\nVERSION\tdsync\t3\t`],
+  ])('a peer of minor %i', async (minor, version, opening) => {
     await using rig = await startDaemon();
     using client = RawClient.to(rig.port);
-    client.say(VERSION);
+    client.say(`VERSION\tdoveadm-server\t1\t${minor}\n`);
     await client.hears(/-\n$/);
-    expect(client.heard).toBe(GREETING);
+    expect(client.heard).toBe(`${version}-\n`);
     client.say(plain(PASSWORD));
     await client.hears(/\+\n$/);
     client.say('\tu1\tdsync-server\t-uu1\n');
     await client.hears(/VERSION\tdsync\t3\t/);
-    expect(client.heard.startsWith(`${GREETING}+\n${packet('\n+\n')}`)).toBe(true);
-  });
-
-  test('a peer of minor 0 gets neither', async () => {
-    await using rig = await startDaemon();
-    using client = RawClient.to(rig.port);
-    client.say(`VERSION\tdoveadm-server\t1\t0\n${plain(PASSWORD)}\tu1\tdsync-server\t-uu1\n`);
-    await client.hears(/VERSION\tdsync\t3\t/);
-    expect(client.heard.startsWith('-\n+\n\n+\nVERSION\tdsync\t3\t')).toBe(true);
+    expect(client.heard.startsWith(`${version}-\n+\n${opening}`)).toBe(true);
   });
 
   test('a peer that sends byte by byte is served too', async () => {
@@ -48,6 +55,13 @@ describe('log lines of ours', () => {
     return await client.untilClosed();
   };
   const OPTION = '\t\tOPTION\tlog-passthrough\n';
+  test.each([
+    [3, packetOf('L', "\u0004dsync-server(u9): User doesn't exist: u9\n") + packetOf('\0', '\n-NOUSER\n')],
+    [4, `${STREAM}${MARK}\0L\u0004dsync-server(u9): User doesn't exist: u9\n${MARK}\0\0\n-NOUSER\n`],
+  ])('byte by byte, for minor %i', async (minor, bytes) => {
+    expect(await ask(minor, OPTION)).toBe(`${GREETING}+\n${bytes}`);
+  });
+
   const LINE = "\u0004dsync-server(u9): User doesn't exist: u9\n";
 
   test.each([
@@ -182,5 +196,5 @@ test('a UNIX socket of mode 0600 is trusted', async () => {
   using client = new RawClient(connect(`${rig.folder}/socket`));
   client.say(`${VERSION}\tu1\tdsync-server\t-uu1\n`);
   await client.hears(/VERSION\tdsync\t3\t/);
-  expect(client.heard.startsWith('VERSION\tdoveadm-client\t1\t3\n+\n')).toBe(true);
+  expect(client.heard.startsWith('VERSION\tdoveadm-client\t1\t4\n+\n')).toBe(true);
 });

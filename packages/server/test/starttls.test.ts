@@ -11,7 +11,7 @@ import { makeCertificates, writeCertificates, type DevelopmentCertificates } fro
 import { plain, PASSWORD, RawClient, startDaemon, type Rig } from './rig.ts';
 
 const VERSION = 'VERSION\tdoveadm-server\t1\t2\n';
-const GREETING = 'VERSION\tdoveadm-client\t1\t3\n-\n';
+const GREETING = 'VERSION\tdoveadm-client\t1\t4\n-\n';
 const COMMAND = '\tu1\tdsync-server\t-uu1\n';
 
 let certificates: DevelopmentCertificates;

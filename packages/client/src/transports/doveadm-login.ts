@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 
 import {
   ChannelReader,
-  DOVEADM_CLIENT_MINOR,
+  DOVEADM_MINOR,
   joinStreams,
   LineInput,
   LOG_CHANNEL,
@@ -51,7 +51,7 @@ const STARTTLS_MINOR = 2;
 export async function openSession(raw: Duplex, options: LoginOptions): Promise<Duplex> {
   const limits = { maxLine: MAX_DOVEADM_LINE, maxBytes: MAX_OPENING, deadlineMs: options.timeoutMs };
   let stream = raw;
-  stream.write(printVersionLine('doveadm-server', DOVEADM_CLIENT_MINOR));
+  stream.write(printVersionLine('doveadm-server', DOVEADM_MINOR));
   let input = new LineInput(stream, limits);
   try {
     const greeting = await greeted(input);

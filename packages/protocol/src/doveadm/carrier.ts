@@ -4,8 +4,8 @@ import { Duplex, type Readable, type Writable } from 'node:stream';
 export interface CarrierHooks {
   /** What arrives → what is read. May throw: the carrier is then destroyed with that error. */
   readonly decode?: (chunk: Buffer) => readonly Buffer[];
-  /** What is put in front of what is written together, `length` bytes. */
-  readonly header?: (length: number) => Buffer;
+  /** What is written together → what is sent for it. */
+  readonly encode?: (chunks: readonly Buffer[]) => readonly Buffer[];
   /** Bytes that were read, and decoded, already. */
   readonly first?: Buffer;
 }
@@ -56,20 +56,17 @@ class Carrier extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#send([chunk], chunk.length, done);
+    this.#send([chunk], done);
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    let length = 0;
-    for (const { chunk } of chunks) length += chunk.length;
     this.#send(
       chunks.map(({ chunk }) => chunk),
-      length,
       done,
     );
   }
 
-  #send(chunks: readonly Buffer[], length: number, done: (error?: Error | null) => void): void {
+  #send(chunks: readonly Buffer[], done: (error?: Error | null) => void): void {
     const to = this.#to;
     if (to.destroyed || to.writableEnded) {
       // Nobody will read it; that the conversation is over shows where it is read.
@@ -77,9 +74,8 @@ class Carrier extends Duplex {
       return;
     }
     to.cork();
-    if (this.#hooks.header !== undefined) to.write(this.#hooks.header(length));
     let room = true;
-    for (const chunk of chunks) room = to.write(chunk);
+    for (const chunk of this.#hooks.encode?.(chunks) ?? chunks) room = to.write(chunk);
     to.uncork();
     if (room || !to.writableNeedDrain) {
       done();

@@ -1,9 +1,8 @@
 /** The doveadm layer: what stands in front of a session on TCP and UNIX sockets (dovecot-wire.md §1). Pure codecs. */
 export { MAX_DOVEADM_LINE, MAX_LOG_LINE, MAX_PACKET } from './limits.ts';
 export {
-  DOVEADM_CLIENT_MINOR,
+  DOVEADM_MINOR,
   DOVEADM_REPLIES,
-  DOVEADM_SERVER_MINOR,
   isDoveadmLogin,
   LineBuffer,
   LOG_OPTION_MINOR,
@@ -22,6 +21,7 @@ export {
   type DoveadmReplyWord,
   type DoveadmService,
 } from './lines.ts';
+export { channelWriterFor, type ChannelWriter } from './channel-writer.ts';
 export { joinStreams, type CarrierHooks } from './carrier.ts';
 export { LineInput, type LineInputOptions } from './line-input.ts';
 export { LogLineReader, printLogLine, type RemoteLogLevel, type RemoteLogLine } from './log-lines.ts';

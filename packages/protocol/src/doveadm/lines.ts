@@ -7,10 +7,10 @@ import { joinTabFields, splitTabFields } from './tab-escape.ts';
 export const DOVEADM_MAJOR = 1;
 
 /**
- * The minor that our server announces: packets, STARTTLS, log lines (dovecot-wire.md §1.2, §1.8). 1.4 would have to answer in
- * the stream format, which says no more.
+ * The minor that both of our roles announce: packets since 1, STARTTLS since 2, log lines on demand since 3, the stream
+ * format since 4 (dovecot-wire.md §1.2, §1.4, §1.8).
  */
-export const DOVEADM_SERVER_MINOR = 3;
+export const DOVEADM_MINOR = 4;
 
 /** The first minor whose clients say that they want log lines; older ones always get them. */
 export const LOG_OPTION_MINOR = 3;
@@ -24,9 +24,6 @@ export const printLogOption = (): string => `${LOG_OPTION}\n`;
 export function parseOptionLine(line: string): { readonly logs: boolean } | null {
   return line.startsWith('\t\tOPTION\t') ? { logs: line === LOG_OPTION } : null;
 }
-
-/** The minor that our client announces: the newest whose answers always come in packets. */
-export const DOVEADM_CLIENT_MINOR = 3;
 
 /** The names are reversed on purpose: each side announces whom it wants to meet. */
 export type DoveadmService = 'doveadm-server' | 'doveadm-client';

@@ -65,8 +65,15 @@ class PacketDemultiplexer implements Demultiplexer {
 }
 
 const MAGIC = Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff]);
-/** After the magic: format version 0, prefix length 2, prefix 03 FE. */
-const STREAM_HEADER = Buffer.from([0x00, 0x02, 0x03, 0xfe]);
+
+/** What every mark in the stream format begins with. */
+export const STREAM_MARK: readonly number[] = [0x03, 0xfe];
+
+/** After the magic: format version 0, and the mark with its length before it. */
+const STREAM_HEADER = Buffer.from([0x00, 0x02, ...STREAM_MARK]);
+
+/** How the stream format begins. */
+export const STREAM_MAGIC: Buffer = Buffer.concat([MAGIC, STREAM_HEADER]);
 
 class StreamDemultiplexer implements Demultiplexer {
   #channel = MAIN_CHANNEL;

@@ -4,16 +4,16 @@ import { TLSSocket, type SecureContext } from 'node:tls';
 import { Socket } from 'node:net';
 
 import {
-  DOVEADM_SERVER_MINOR,
+  channelWriterFor,
+  DOVEADM_MINOR,
   LineInput,
   LOG_OPTION_MINOR,
-  MAIN_CHANNEL,
-  packetHeader,
   parseCommandLine,
   parseOptionLine,
   parseVersionLine,
   printVersionLine,
   MAX_DOVEADM_LINE,
+  type ChannelWriter,
   type DoveadmCommand,
   type LineInputOptions,
 } from '@dsync/protocol';
@@ -39,8 +39,8 @@ export interface LoginRules {
 export interface LoggedIn {
   readonly stream: Duplex;
   readonly command: DoveadmCommand;
-  /** Whether everything from us is in packets. */
-  readonly multiplexed: boolean;
+  /** How everything from us is written from now on. */
+  readonly channels: ChannelWriter;
   /** It wants to see log lines. */
   readonly wantsLogs: boolean;
   readonly near: boolean;
@@ -66,7 +66,7 @@ export async function acceptLogin(stream: Duplex, rules: LoginRules): Promise<Lo
   let from = stream;
   try {
     const minor = parseVersionLine(await input.line(), 'doveadm-server');
-    const greeting = minor >= 1 ? printVersionLine('doveadm-client', DOVEADM_SERVER_MINOR) : '';
+    const greeting = minor >= 1 ? printVersionLine('doveadm-client', DOVEADM_MINOR) : '';
     from.write(`${greeting}${rules.trusted ? '+' : '-'}\n`);
     if (!rules.trusted) {
       let line = await input.line();
@@ -93,7 +93,14 @@ export async function acceptLogin(stream: Duplex, rules: LoginRules): Promise<Lo
       line = await input.line();
     }
     const command = parseCommandLine(line);
-    return { stream: from, command, multiplexed: minor >= 1, wantsLogs, near: rules.near, rest: input.release() };
+    return {
+      stream: from,
+      command,
+      channels: channelWriterFor(minor),
+      wantsLogs,
+      near: rules.near,
+      rest: input.release(),
+    };
   } catch (error) {
     input.release();
     throw error;
@@ -113,10 +120,4 @@ async function refuse(stream: Duplex, rules: LoginRules): Promise<never> {
 /** The password was wrong, or not given. */
 export class LoginFailed extends Error {
   override readonly name = 'LoginFailed';
-}
-
-/** Bytes of a reply, in a packet if the peer expects packets. */
-export function replyBytes(text: string, multiplexed: boolean): Buffer {
-  const data = Buffer.from(text);
-  return multiplexed ? Buffer.concat([packetHeader(MAIN_CHANNEL, data.length), data]) : data;
 }

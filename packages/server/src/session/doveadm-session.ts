@@ -1,20 +1,11 @@
 /** What follows a login: the command, its reply, the session in packets. */
 import { describeError } from '../log/describe-error.ts';
-import {
-  joinStreams,
-  LOG_CHANNEL,
-  MAIN_CHANNEL,
-  packetHeader,
-  printLogLine,
-  printReply,
-  type DoveadmReplyWord,
-  type RemoteLogLevel,
-} from '@dsync/protocol';
+import { joinStreams, printLogLine, printReply, type DoveadmReplyWord, type RemoteLogLevel } from '@dsync/protocol';
 import { parseOptions, UsageError, type OptionSpec, type Settings } from '@dsync/settings';
 
 import { MAX_REMOTE_LOG_LINES, STALL_TIMEOUT_MS } from '../limits.ts';
 import type { Log } from '../log/log.ts';
-import { replyBytes, type LoggedIn } from '../login/accept-login.ts';
+import type { LoggedIn } from '../login/accept-login.ts';
 import { findMailOf, serveSession, type OpenStore } from './serve-session.ts';
 
 /** Arguments of `dsync-server` in a command line from the network. A peer cannot name files of ours, so `-r` is not among them. */
@@ -33,6 +24,11 @@ const WORD_OF_EXIT: Readonly<Record<number, DoveadmReplyWord>> = {
   77: 'NOPERM',
 };
 
+/** `null`: success. */
+export function replyBytes({ channels }: LoggedIn, failure: DoveadmReplyWord | null): Buffer {
+  return Buffer.concat(channels.main([Buffer.from(printReply(failure))]));
+}
+
 type RemoteLog = (level: RemoteLogLevel, text: string) => void;
 
 /** What a peer sees that asks for no more. */
@@ -45,7 +41,7 @@ interface Request {
 
 /** Runs one command; never throws. Failures are logged, and said to the peer without what only we may know. */
 export async function serveCommand(settings: Settings, login: LoggedIn, log: Log): Promise<void> {
-  const { stream, multiplexed } = login;
+  const { stream, channels } = login;
   const remoteLog = remoteLogOf(login);
   try {
     const request = parseRequest(login);
@@ -53,9 +49,9 @@ export async function serveCommand(settings: Settings, login: LoggedIn, log: Log
     const openStore = findMailOf(settings, request.user, userLog);
     const carrier = joinStreams(stream, stream, {
       first: login.rest,
-      ...(multiplexed ? { header: (length: number): Buffer => packetHeader(MAIN_CHANNEL, length) } : {}),
+      encode: (chunks) => channels.main(chunks),
     });
-    stream.write(replyBytes(printReply(null), multiplexed));
+    stream.write(replyBytes(login, null));
     await runLogged(settings, openStore, carrier, login, request, { log: userLog, remoteLog });
   } catch (error) {
     const described = describeError(error);
@@ -68,7 +64,7 @@ export async function serveCommand(settings: Settings, login: LoggedIn, log: Log
         : `the mail cannot be opened (${described.code})`,
     );
     const word = WORD_OF_EXIT[described.exit] ?? 'TEMPFAIL';
-    if (!stream.destroyed) stream.end(replyBytes(printReply(word), multiplexed));
+    if (!stream.destroyed) stream.end(replyBytes(login, word));
   }
 }
 
@@ -119,6 +115,6 @@ function remoteLogOf(login: LoggedIn): RemoteLog {
   return (level, text) => {
     if (!login.wantsLogs || login.stream.destroyed || left-- <= 0) return;
     const line = printLogLine({ level, text: `dsync-server(${login.command.user}): ${text}` });
-    login.stream.write(Buffer.concat([packetHeader(LOG_CHANNEL, line.length), line]));
+    login.stream.write(Buffer.concat(login.channels.log(line)));
   };
 }
