@@ -4,6 +4,8 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { afterAll } from '@jest/globals';
+
 /** Dovecot refuses to read mail as root, so it becomes somebody else. */
 const MAIL_USER = 5000;
 
@@ -100,8 +102,16 @@ export class Doveadm {
   }
 }
 
+const homes: string[] = [];
+
+afterAll(() => {
+  for (const home of homes) fs.rmSync(home, { recursive: true, force: true });
+});
+
+/** A folder for one test; it goes with the last test of the file. */
 export function makeHome(): string {
   const home = fs.mkdtempSync(join(tmpdir(), 'dsync-maildir-'));
+  homes.push(home);
   fs.chmodSync(home, 0o755);
   if (process.getuid?.() === 0) fs.chownSync(home, MAIL_USER, MAIL_USER);
   return home;
