@@ -15,7 +15,7 @@ import { beginTracking, observe } from '../journal/observe.ts';
 import { confirmExpunges } from './confirm-expunges.ts';
 import { flush, headAt, headOf, type Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from './dotlock.ts';
-import { Folder, type FoundMail, type Stamp } from './folder.ts';
+import { Folder, isOf, type FoundMail, type Stamp } from './folder.ts';
 import { isInbox, samePath } from './layout.ts';
 import { baseOf } from './mail-identity.ts';
 import { Mutex } from './mutex.ts';
@@ -188,8 +188,13 @@ export class Box {
   async viewLocked(): Promise<View> {
     const view = this.#view;
     this.#refresh();
-    if (view !== null && this.head !== null && view.settled && view.stamp.contents === this.folder.stamp().contents)
-      return view;
+    const stamp = this.folder.stamp();
+    if (view !== null && this.head !== null && view.settled && view.stamp.contents === stamp.contents) return view;
+    if (this.head !== null && isOf(this.head.fingerprint, stamp) && !hasAbandoned(this.folder, this.context.host)) {
+      // The journal knows it as it is, so that nothing has to be compared. In tmp/ there are the mails that are to come.
+      const known = readView(this.folder, stamp);
+      if (isComplete(known)) return (this.#view = known);
+    }
     await this.lookLocked();
     if (this.#view === null) throw new StoreError('Temporary', `${this.print} cannot be read`);
     return this.#view;

@@ -209,6 +209,11 @@ export class Folder {
   }
 }
 
+/** Whether a fingerprint, a stamp's whole text, was made of the same contents. */
+export function isOf(fingerprint: string, { contents }: Stamp): boolean {
+  return fingerprint.startsWith(`${contents} `);
+}
+
 /** Whether a listing made at `nowMs` can have missed nothing that left the same stamp. */
 export function isSettled(stamp: Stamp, nowMs: number): boolean {
   const hasFractions = stamp.changedMs % 1000 !== 0;

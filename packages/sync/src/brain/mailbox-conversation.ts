@@ -155,8 +155,10 @@ class Exchange implements AsyncDisposable {
     if (this.#sendsMails) {
       const requests = await this.#flushAndWait(this.#requested);
       const mails = new MailExport(this.#talk.view, conversation, changes.mails, peerIsOurs(this.#session.channel));
-      const { observer } = this.#session;
-      await mails.send(requests, (done) => observer.mailsSent?.(this.#talk.view.path, done, requests.length));
+      const { observer, sending } = this.#session;
+      await sending.take(() =>
+        mails.send(requests, (done) => observer.mailsSent?.(this.#talk.view.path, done, requests.length)),
+      );
       await this.#end();
     }
     this.#sent.resolve();

@@ -16,6 +16,7 @@ import { isForeign, recallMet, rememberMet } from './met-before.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
+import { Turns } from './turns.ts';
 import { countTree, type TreeOutcome } from './tree-outcome.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
 
@@ -47,6 +48,7 @@ export async function runMaster(
       met,
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: rules.dryRun && !peerIsOurs(channel),
+      sending: new Turns(),
       notes: newNotes(),
     };
     if (channel.peer.isDovecot && rules.mode === 'two-way' && isFiltering(rules.filter))

@@ -15,6 +15,7 @@ import { recallMet, rememberMet } from './met-before.ts';
 import { newNotes, type Session, storeForRun } from './session.ts';
 import { answerMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
+import { Turns } from './turns.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
 
 export interface SlaveReport {
@@ -48,6 +49,7 @@ export async function runSlave(
       met: recallMet(view, channel, rules),
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: false,
+      sending: new Turns(),
       notes: newNotes(),
     };
     return await withUserLock(session, async () => {

@@ -7,6 +7,7 @@ import type { MailboxReport, SyncObserver } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { Yielding } from '../tree/yield-numbers.ts';
 import type { SessionRules } from './handshake.ts';
+import type { Turns } from './turns.ts';
 
 export interface Session {
   readonly store: MailStore;
@@ -23,6 +24,8 @@ export interface Session {
   readonly locker: 'nobody' | 'we' | 'they';
   /** A dry run with a peer that knows none: it is asked as the source of a backup (dry-run.ts). */
   readonly onlyAsks: boolean;
+  /** Of the mailboxes whose mails are sent. */
+  readonly sending: Turns;
   /** Filled while the run goes on. */
   readonly notes: RunNotes;
 }
