@@ -33,7 +33,6 @@ function codeOf(name) {
   }
 }
 
-exports.loadBundle = loadBundle;
 /**
  * On a machine with much memory V8 lets garbage grow to several times of what is in use; many of these programs may run
  * at once. The old generation costs half the memory for a few hundredths of the time. The young one has grown to 4 MB while
@@ -44,6 +43,7 @@ function limitMemory() {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
+exports.loadBundle = loadBundle;
 exports.program = (name) => {
   const { exports: program } = loadBundle(name);
   // Not before: V8 takes machine code only with the flags that it was made with.

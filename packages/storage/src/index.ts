@@ -1,6 +1,7 @@
 export * from './mail-store.ts';
 export * from './errors.ts';
 export * from './digest.ts';
+export { Mutex } from './mutex.ts';
 export type * from './journal/journal.ts';
 export { JournalConflict } from './journal/journal.ts';
 export {

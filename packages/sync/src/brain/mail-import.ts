@@ -76,12 +76,7 @@ export class MailImport implements AsyncDisposable {
     attributes: readonly Attribute[],
     byUid: boolean,
   ): Promise<MailImport> {
-    const transaction = await mailbox.begin();
-    const mails = new MailImport(mailbox, plan, attributes, byUid, transaction);
-    if (plan.rebuild) transaction.rebuild({ guid: (await mailbox.status()).guid, uidValidity: plan.uidValidity });
-    // A mail that a client has been shown goes to its place at once.
-    transaction.update({ firstRecentUid: plan.firstRecentUid });
-    return mails;
+    return new MailImport(mailbox, plan, attributes, byUid, await beginFor(mailbox, plan));
   }
 
   get uidsChanged(): boolean {
@@ -167,8 +162,7 @@ export class MailImport implements AsyncDisposable {
     if (!this.#inBlocks || (this.#blockMails < BLOCK_MAILS && this.#blockBytes < BLOCK_BYTES)) return;
     if (!this.#hasNoGap()) return;
     this.#results.push(await this.#transaction.commit());
-    this.#transaction = await this.#mailbox.begin();
-    this.#transaction.update({ firstRecentUid: this.#plan.firstRecentUid });
+    this.#transaction = await beginFor(this.#mailbox, this.#plan);
     this.#blockMails = 0;
     this.#blockBytes = 0;
   }
@@ -217,6 +211,15 @@ export class MailImport implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transaction[Symbol.asyncDispose]();
   }
+}
+
+/** A transaction for the plan, or for one block of it. */
+async function beginFor(mailbox: Mailbox, plan: MailPlan): Promise<MailboxTransaction> {
+  const transaction = await mailbox.begin();
+  if (plan.rebuild) transaction.rebuild({ guid: (await mailbox.status()).guid, uidValidity: plan.uidValidity });
+  // A mail that a client has been shown goes to its place at once.
+  transaction.update({ firstRecentUid: plan.firstRecentUid });
+  return transaction;
 }
 
 function placed(operation: {

@@ -17,6 +17,7 @@ import { StoreError, type Attribute, type MailFacts } from '@dsync/storage';
 
 import { identityOf } from '../mails/identity.ts';
 import type { MailPlan } from '../mails/mail-plan.ts';
+import { largerModseq } from '../mails/plan-builder.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
@@ -119,11 +120,10 @@ class Exchange implements AsyncDisposable {
     });
     const local = await this.#applied.promise;
     const theirs = await this.#peerState.promise;
-    const planned = this.#plans === undefined ? local : countMails(this.#plans.local);
     if (this.#digest !== undefined && theirs.digest !== undefined && theirs.digest !== this.#digest)
       this.#stale ??= 'both sides’ changes since then do not make them equal';
     return {
-      report: this.#report(planned),
+      report: this.#report(this.#toldOf(local)),
       state: commonState(this.#ownState(local), theirs, this.#stale !== null),
       stale: this.#stale,
       highestModseq: this.#leastModseq(),
@@ -156,7 +156,7 @@ class Exchange implements AsyncDisposable {
       const requests = await this.#flushAndWait(this.#requested);
       const mails = new MailExport(this.#talk.view, conversation, changes.mails, peerIsOurs(this.#session.channel));
       const { observer, sending } = this.#session;
-      await sending.take(() =>
+      await sending.run(() =>
         mails.send(requests, (done) => observer.mailsSent?.(this.#talk.view.path, done, requests.length)),
       );
       await this.#end();
@@ -311,8 +311,12 @@ class Exchange implements AsyncDisposable {
 
   #leastModseq(): Modseq {
     const { highestModseq } = this.#talk.ours;
-    const planned = this.#plan?.highestModseq ?? highestModseq;
-    return planned > highestModseq ? planned : highestModseq;
+    return largerModseq(highestModseq, this.#plan?.highestModseq ?? highestModseq);
+  }
+
+  /** Of a dry run: what it would have done. */
+  #toldOf(done: MailCounts): MailCounts {
+    return this.#plans === undefined ? done : countMails(this.#plans.local);
   }
 
   #ownState(done: MailCounts): MessageOf<'mailboxState'> {
@@ -323,7 +327,7 @@ class Exchange implements AsyncDisposable {
       isSource: this.#session.rules.localIs === 'source',
       plan: this.#plan,
       done,
-      told: this.#plans === undefined ? done : countMails(this.#plans.local),
+      told: this.#toldOf(done),
       isEqual: this.#equalAfter,
       isStale: this.#stale !== null,
       uidsChanged: this.#import?.uidsChanged ?? false,

@@ -2,7 +2,7 @@
 import { hostname as machineName } from 'node:os';
 
 import type { Channel, MessageOf } from '@dsync/protocol';
-import type { MailStore } from '@dsync/storage';
+import { type MailStore, Mutex } from '@dsync/storage';
 
 import type { SyncOptions } from '../options.ts';
 import type { MailCounts, SyncObserver, SyncReport, TreeCounts } from '../report.ts';
@@ -16,7 +16,6 @@ import { isForeign, recallMet, rememberMet } from './met-before.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
-import { Turns } from './turns.ts';
 import { countTree, type TreeOutcome } from './tree-outcome.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
 
@@ -48,7 +47,7 @@ export async function runMaster(
       met,
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: rules.dryRun && !peerIsOurs(channel),
-      sending: new Turns(),
+      sending: new Mutex(),
       notes: newNotes(),
     };
     if (channel.peer.isDovecot && rules.mode === 'two-way' && isFiltering(rules.filter))

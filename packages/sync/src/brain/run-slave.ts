@@ -2,7 +2,7 @@
 import { hostname as machineName } from 'node:os';
 
 import type { Channel, MailboxGuid, MessageOf } from '@dsync/protocol';
-import type { MailStore } from '@dsync/storage';
+import { type MailStore, Mutex } from '@dsync/storage';
 
 import type { MailboxReport, SyncObserver, TreeCounts } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
@@ -15,7 +15,6 @@ import { recallMet, rememberMet } from './met-before.ts';
 import { newNotes, type Session, storeForRun } from './session.ts';
 import { answerMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
-import { Turns } from './turns.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
 
 export interface SlaveReport {
@@ -49,7 +48,7 @@ export async function runSlave(
       met: recallMet(view, channel, rules),
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: false,
-      sending: new Turns(),
+      sending: new Mutex(),
       notes: newNotes(),
     };
     return await withUserLock(session, async () => {

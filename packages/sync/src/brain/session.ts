@@ -1,13 +1,12 @@
 /** What every part of one run shares: the store, the channel, the rules and what has been noticed so far. */
 import type { Channel, MailboxGuid, Modseq } from '@dsync/protocol';
-import type { MailStore } from '@dsync/storage';
+import type { MailStore, Mutex } from '@dsync/storage';
 
 import { SyncError } from '../errors.ts';
 import type { MailboxReport, SyncObserver } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { Yielding } from '../tree/yield-numbers.ts';
 import type { SessionRules } from './handshake.ts';
-import type { Turns } from './turns.ts';
 
 export interface Session {
   readonly store: MailStore;
@@ -24,8 +23,12 @@ export interface Session {
   readonly locker: 'nobody' | 'we' | 'they';
   /** A dry run with a peer that knows none: it is asked as the source of a backup (dry-run.ts). */
   readonly onlyAsks: boolean;
-  /** Of the mailboxes whose mails are sent. */
-  readonly sending: Turns;
+  /**
+   * One mailbox's mails at a time leave for the peer, in the order of its asking: so one mailbox after the other is complete
+   * there, and becomes durable while the next one's mails come, where all together would be at the very end. Nobody can wait for
+   * ever: whoever sends waits for nothing but the peer's taking what is sent.
+   */
+  readonly sending: Mutex;
   /** Filled while the run goes on. */
   readonly notes: RunNotes;
 }
