@@ -90,5 +90,5 @@ async function killedAndRunAgain(
   } catch (error) {
     cause = error instanceof Error ? error.message : String(error);
   }
-  return { met, cause, stderr: ended.stderr };
+  return { met, cause, stderr: [...user.said, ended.stderr].join('') };
 }

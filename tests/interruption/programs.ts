@@ -34,7 +34,7 @@ export function startClient(folder: string, command: string, user: string, port:
 export interface Server extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
-  readonly ended: Promise<unknown>;
+  readonly ended: Promise<Ended>;
 }
 
 export async function startServer(folder: string): Promise<Server> {

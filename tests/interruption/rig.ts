@@ -59,6 +59,8 @@ class User implements AsyncDisposable {
   readonly far: string;
   readonly #rig: Rig;
   readonly #name: string;
+  /** What the servers said until each ended. */
+  readonly said: string[] = [];
   #server: Server | null = null;
 
   constructor(rig: Rig, name: string) {
@@ -111,7 +113,10 @@ class User implements AsyncDisposable {
   }
 
   async #running(): Promise<Server> {
-    return (this.#server ??= await startServer(this.#rig.folder));
+    if (this.#server !== null) return this.#server;
+    this.#server = await startServer(this.#rig.folder);
+    void this.#server.ended.then(({ stderr }) => this.said.push(stderr));
+    return this.#server;
   }
 
   #watch(seen?: (count: number) => void): Watch {

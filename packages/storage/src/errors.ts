@@ -50,3 +50,9 @@ const ERRNO: Readonly<Record<string, StoreErrorCode>> = {
   EEXIST: 'AlreadyExists',
   ENOTEMPTY: 'NotEmpty',
 };
+
+/** Whether a system call failed with one of these, for instance `ENOENT`. */
+export function isErrno(cause: unknown, ...codes: readonly string[]): boolean {
+  // Not instanceof Error: under Jest the system's errors come from another realm.
+  return typeof cause === 'object' && cause !== null && 'code' in cause && codes.includes(String(cause.code));
+}

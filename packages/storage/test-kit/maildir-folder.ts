@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { mailboxGuid, uid as checkedUid, type MailboxGuid, type MailGuid, type Uid } from '@dsync/protocol';
 import { StoreError, type Delivery } from '@dsync/storage';
 
-import { takeDotlock } from '../src/maildir/dotlock.ts';
+import { takeDotlock } from '../src/dotlock.ts';
 import { BaseClock, makeBase, parseFileName, printFileName, type FileName } from '../src/maildir/file-name.ts';
 import { addKeywords, keywordsOf, lettersFor, parseKeywords, printKeywords } from '../src/maildir/keywords-file.ts';
 import { parseUidlist, printUidlist, type Uidlist, type UidlistRecord } from '../src/maildir/uidlist.ts';

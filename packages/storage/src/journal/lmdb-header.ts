@@ -9,6 +9,8 @@
  */
 import fs from 'node:fs';
 
+import { isErrno } from '../errors.ts';
+
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
 const META_PAGE = 0x08;
@@ -34,7 +36,7 @@ export async function lmdbDefect(file: string): Promise<string | null> {
   try {
     fd = fs.openSync(file, 'r');
   } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return null;
+    if (isErrno(error, 'ENOENT')) return null;
     throw error;
   }
   try {

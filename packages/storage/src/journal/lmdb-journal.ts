@@ -27,6 +27,7 @@ import { corrupt, failure } from './lmdb-errors.ts';
 import { lmdbDefect } from './lmdb-header.ts';
 import { isBlankName } from './memory-journal.ts';
 import { setAside } from './set-aside.ts';
+import { takeTurn } from './turn.ts';
 import { canBeRead, markInUse, type UseMark } from './use-mark.ts';
 
 export interface JournalOptions {
@@ -56,6 +57,7 @@ export async function openLmdbJournal(file: string, options: JournalOptions): Pr
   let mark: UseMark | null = null;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    await using _turn = await takeTurn(file);
     const defect = await lmdbDefect(file);
     if (defect !== null) throw corrupt(file, defect);
     mark = markInUse(file);
@@ -204,6 +206,7 @@ class LmdbJournal implements Journal {
     if (this.#closed) return;
     this.#flush();
     this.#closed = true;
+    await using _turn = await takeTurn(this.#file);
     await this.#db.close();
     this.#mark.release();
     // Whoever found that out has been told; the next one is not to find the same.

@@ -6,6 +6,8 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 
+import { isAlive } from '../dotlock.ts';
+
 const MODE = 0o644;
 const CHECK_MS = 120_000;
 
@@ -53,25 +55,23 @@ function isLeft(mark: string): boolean | null {
   }
   const pid = Number(text);
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return null;
-  } catch (cause) {
-    // Not instanceof Error: under Jest the system's errors come from another realm.
-    return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ESRCH' ? true : null;
-  }
+  return isAlive(pid) ? null : true;
 }
 
 /**
  * All rows are there, have their sums (journal-rows.ts) and are found in either direction; some, of a large journal, are
  * looked up by their keys and written again in a transaction that comes to nothing.
+ *
+ * It ends itself without closing the journal: its parent may be dead, and then closing is nobody's turn (turn.ts).
  */
 const CHECK = `
 const [lmdb, file] = process.argv.slice(1);
 const { open, ABORT } = require(lmdb);
 const { crc32 } = require('node:zlib');
+const end = () => process.kill(process.pid, 'SIGKILL');
+process.on('uncaughtException', end);
 const db = open(file, { noSubdir: true, encoding: 'binary', keyEncoding: 'binary', cache: false, maxDbs: 1, overlappingSync: false, noSync: true });
-const must = (right) => { if (!right) process.exit(1); };
+const must = (right) => right || end();
 const { entryCount } = db.getStats();
 const step = Math.ceil(entryCount / 20000);
 const some = [];
@@ -90,7 +90,7 @@ db.transactionSync(() => {
   db.putSync(Buffer.from([255]), Buffer.alloc(100000));
   return ABORT;
 });
-db.close().then(() => process.exit(0));
+process.stdout.write('sound', end);
 `;
 
 /** Whether a process of its own can read all of the journal. True as well if that cannot be tried. */
@@ -99,11 +99,13 @@ export async function canBeRead(journal: string): Promise<boolean> {
   const lmdb = createRequire(import.meta.url).resolve('lmdb');
   return await new Promise((resolve) => {
     const child = spawn(process.execPath, ['-e', CHECK, lmdb, journal], {
-      stdio: 'ignore',
+      stdio: ['ignore', 'pipe', 'ignore'],
       timeout: CHECK_MS,
       env: {},
     });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString('latin1')));
     child.once('error', () => resolve(true));
-    child.once('exit', (status) => resolve(status === 0));
+    child.once('close', () => resolve(said === 'sound'));
   });
 }

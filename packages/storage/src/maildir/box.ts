@@ -15,7 +15,7 @@ import { beginTracking, observe } from '../journal/observe.ts';
 import { Mutex } from '../mutex.ts';
 import { confirmExpunges } from './confirm-expunges.ts';
 import { flush, headAt, headOf, type Context } from './context.ts';
-import { isAbandonedLock, takeDotlock } from './dotlock.ts';
+import { isAbandonedLock, takeDotlock } from '../dotlock.ts';
 import { Folder, isOf, type FoundMail, type Stamp } from './folder.ts';
 import { isInbox, samePath } from './layout.ts';
 import { baseOf } from './mail-identity.ts';

@@ -14,14 +14,13 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { StoreError } from '../errors.ts';
+import { isErrno, StoreError } from '../errors.ts';
 import { applySync, type MailboxMemory, type SyncChanges } from '../journal/apply-sync.ts';
 import type { JournalHead } from '../journal/journal.ts';
 import type { CommitResult } from '../mail-store.ts';
 import type { Box } from './box.ts';
 import { planCommit, recordOf, type CommitPlan, type PlannedMail } from './commit-plan.ts';
 import { flush } from './context.ts';
-import { isErrno } from './dotlock.ts';
 import { parseFileName } from './file-name.ts';
 import { NOT_MANY, type Many } from './flusher.ts';
 import { attempt, type Ownership } from './files.ts';

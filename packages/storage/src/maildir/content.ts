@@ -3,9 +3,8 @@ import fs from 'node:fs';
 
 import type { Body } from '@dsync/protocol';
 
-import { StoreError } from '../errors.ts';
+import { isErrno, StoreError } from '../errors.ts';
 import type { MailContent } from '../mail-store.ts';
-import { isErrno } from './dotlock.ts';
 import { sizeIn } from './file-name.ts';
 import type { Pop3Note } from './pop3-notes.ts';
 import { SizeCounter } from './virtual-size.ts';

@@ -5,8 +5,7 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { StoreError } from '../errors.ts';
-import { isErrno } from './dotlock.ts';
+import { isErrno, StoreError } from '../errors.ts';
 import { adopt, type Ownership } from './files.ts';
 
 export interface FcntlLockOptions {

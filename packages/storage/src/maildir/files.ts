@@ -2,8 +2,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { StoreError } from '../errors.ts';
-import { isErrno } from './dotlock.ts';
+import { isErrno, StoreError } from '../errors.ts';
 
 /** Owner and modes for new files and directories: those of the folder that they are made in. */
 export interface Ownership {

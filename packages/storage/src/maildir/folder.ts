@@ -5,8 +5,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { StoreError } from '../errors.ts';
-import { isErrno } from './dotlock.ts';
+import { isErrno, StoreError } from '../errors.ts';
 import { attempt, ownershipOf, replaceFile, readText, writeAll, writeFile, type Ownership } from './files.ts';
 import { parseBase, parseFileName, type FileName } from './file-name.ts';
 import { parseKeywords, printKeywords, type KeywordLetters } from './keywords-file.ts';

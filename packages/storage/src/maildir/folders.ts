@@ -4,9 +4,8 @@ import { dirname, join } from 'node:path';
 
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
-import { StoreError } from '../errors.ts';
+import { isErrno, StoreError } from '../errors.ts';
 import type { Context } from './context.ts';
-import { isErrno } from './dotlock.ts';
 import { attempt, makeDirectories, ownershipOf, replaceFile } from './files.ts';
 import { Folder } from './folder.ts';
 import { isBelow, isInbox, samePath, TRASH, type Places } from './layout.ts';

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import type { MailboxPath, MailGuid, Uid } from '@dsync/protocol';
 
 import { printDigest } from '../digest.ts';
-import { StoreError } from '../errors.ts';
+import { isErrno, StoreError } from '../errors.ts';
 import type { JournalHead } from '../journal/journal.ts';
 import { countedModseq } from '../journal/observe.ts';
 import type {
@@ -17,7 +17,6 @@ import type {
 } from '../mail-store.ts';
 import type { Box } from './box.ts';
 import { headOf } from './context.ts';
-import { isErrno } from './dotlock.ts';
 import { openContent, virtualSizeOf } from './content.ts';
 import { baseOf } from './mail-identity.ts';
 import { Pop3Notes } from './pop3-notes.ts';

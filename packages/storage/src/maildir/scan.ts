@@ -4,8 +4,7 @@ import { join } from 'node:path';
 
 import type { MailboxPath } from '@dsync/protocol';
 
-import { StoreError } from '../errors.ts';
-import { isErrno } from './dotlock.ts';
+import { isErrno, StoreError } from '../errors.ts';
 import { pathKey, type Layout } from './layout.ts';
 
 export interface Scan {

@@ -8,8 +8,8 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { StoreError } from '../errors.ts';
-import { isAlive, isErrno } from './dotlock.ts';
+import { isErrno, StoreError } from '../errors.ts';
+import { isAlive } from '../dotlock.ts';
 import { parseFileName, sizeIn } from './file-name.ts';
 import { attempt } from './files.ts';
 import type { Folder } from './folder.ts';

@@ -20,6 +20,7 @@ import { openLmdbJournal } from '../../src/journal/lmdb-journal.ts';
 
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const WRITER = fileURLToPath(new URL('journal-writer.ts', import.meta.url));
+const OPENER = fileURLToPath(new URL('journal-opener.ts', import.meta.url));
 const homes: string[] = [];
 
 afterEach(() => {
@@ -224,6 +225,15 @@ test('what a killed process had written is whole, and others go on', async () =>
   for (const head of heads) expect(journal.mails(head.guid)).toHaveLength(head.messages);
   await journal.dropMailbox(guid(1), 5);
   expect(journal.heads().size).toBe(heads.length - 1);
+}, 60_000);
+
+test('processes that open it while others close it do not harm each other', async () => {
+  const file = newFile();
+  const openers = Array.from({ length: 3 }, () =>
+    spawn(process.execPath, ['--import', TSX, OPENER, file, '400'], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  );
+  const said = await Promise.all(openers.map(async ({ stdout }) => (await stdout.toArray()).join('')));
+  expect(said).toEqual(['', '', '']);
 }, 60_000);
 
 function guid(n: number): ReturnType<typeof mailboxGuid> {

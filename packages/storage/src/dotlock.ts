@@ -7,7 +7,7 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { StoreError } from '../errors.ts';
+import { isErrno, StoreError } from './errors.ts';
 
 const STALE_MS = 120_000;
 /** A dead process's lock must have been seen unchanged this long. */
@@ -96,7 +96,7 @@ function look(path: string, { guards }: DotlockOptions, before: Seen | null): Se
     const guarded = guards === undefined ? undefined : fs.statSync(guards, { bigint: true, throwIfNoEntry: false });
     const stamp = `${stat.ino} ${stat.mtimeNs} ${guarded?.mtimeNs ?? ''} ${guarded?.size ?? ''}`;
     if (before?.stamp === stamp) return before;
-    const text = fs.readFileSync(path, 'latin1').slice(0, 300);
+    const text = readOwner(path);
     const match = /^(\d{1,10}):(.*)$/s.exec(text);
     return {
       stamp,
@@ -109,6 +109,16 @@ function look(path: string, { guards }: DotlockOptions, before: Seen | null): Se
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) return null;
     throw StoreError.from(cause, `cannot read the lock ${path}`);
+  }
+}
+
+/** One that may not be read, which another user's is for a moment, is somebody's. */
+function readOwner(path: string): string {
+  try {
+    return fs.readFileSync(path, 'latin1').slice(0, 300);
+  } catch (cause) {
+    if (isErrno(cause, 'EACCES')) return 'another user';
+    throw cause;
   }
 }
 
@@ -168,9 +178,4 @@ export function isAlive(pid: number): boolean {
   } catch (cause) {
     return !isErrno(cause, 'ESRCH');
   }
-}
-
-export function isErrno(cause: unknown, ...codes: readonly string[]): boolean {
-  // Not instanceof Error: under Jest the system's errors come from another realm.
-  return typeof cause === 'object' && cause !== null && 'code' in cause && codes.includes(String(cause.code));
 }
