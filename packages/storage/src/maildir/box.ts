@@ -16,6 +16,7 @@ import { Mutex } from '../mutex.ts';
 import { confirmExpunges } from './confirm-expunges.ts';
 import { flush, headAt, headOf, type Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from '../dotlock.ts';
+import { makeDirectories } from './files.ts';
 import { Folder, isOf, type FoundMail, type Stamp } from './folder.ts';
 import { isInbox, samePath } from './layout.ts';
 import { baseOf } from './mail-identity.ts';
@@ -89,10 +90,14 @@ export class Box {
   }
 
   /** @throws {StoreError} `Locked` after two minutes */
-  lockUidlist(): Promise<AsyncDisposable> {
-    const { uid, gid } = this.folder.ownership();
+  async lockUidlist(): Promise<AsyncDisposable> {
+    const { mail, control } = this.folder.places;
+    const owner = this.folder.ownership();
+    const { uid, gid } = owner;
+    // Of a mailbox that another program made, it comes with the first file in it.
+    if (control !== mail) makeDirectories(control, owner);
     const guards = this.folder.uidlistFile;
-    return takeDotlock(`${guards}.lock`, {
+    return await takeDotlock(`${guards}.lock`, {
       host: this.context.host,
       timeoutMs: LOCK_TIMEOUT_MS,
       what: this.print,

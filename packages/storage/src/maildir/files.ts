@@ -1,6 +1,6 @@
 /** Small files and directories beside mails: made with the folder's owner and modes, replaced as a whole. */
 import fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import { isErrno, StoreError } from '../errors.ts';
 
@@ -84,9 +84,11 @@ function openNew(file: string, mode: number): number {
 /** Makes a directory and its missing parents, all owned like the nearest one that was there. @throws {StoreError} */
 export function makeDirectories(directory: string, owner: Ownership): void {
   try {
-    const first = fs.mkdirSync(directory, { recursive: true, mode: owner.directoryMode });
+    // Absolute and without dots, so that going up from it ends at the first one that was made.
+    const last = resolve(directory);
+    const first = fs.mkdirSync(last, { recursive: true, mode: owner.directoryMode });
     if (first === undefined) return;
-    for (let made = directory; made.length >= first.length; made = join(made, '..')) adopt(made, owner, 'directory');
+    for (let made = last; made.length >= first.length; made = dirname(made)) adopt(made, owner, 'directory');
   } catch (cause) {
     throw StoreError.from(cause, `cannot make directory ${directory}`);
   }

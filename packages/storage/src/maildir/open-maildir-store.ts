@@ -14,7 +14,7 @@ import { openJournal } from './open-journal.ts';
 import { hasCur, scan } from './scan.ts';
 
 export interface MaildirStoreOptions {
-  /** Directory of the mail; also INBOX unless `inbox` says otherwise. */
+  /** Directory of the mail; also INBOX unless `inbox` says otherwise. Relative ones, as those below, hold from where the process is. */
   readonly root: string;
   /** Default `maildir++`. */
   readonly layout?: LayoutName;
@@ -67,7 +67,7 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
     now,
     host,
     clock: new BaseClock(host, now),
-    home: options.home ?? options.root,
+    home: options.home ?? roots.mail,
     warn,
     checkpoint: options.checkpoint ?? (() => {}),
     anchors: anchorsOf([roots.mail, roots.control, roots.index, isNew ? roots.mail : roots.inbox]),
@@ -84,7 +84,10 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
 }
 
 function layoutOf(options: MaildirStoreOptions): Layout {
-  const { root, layout = 'maildir++', separator = '/', control = root, indexDir = root, inbox = root } = options;
+  const { layout = 'maildir++', separator = '/' } = options;
+  const mail = resolve(options.root);
+  const placeOf = (directory: string | undefined): string => (directory === undefined ? mail : resolve(directory));
+  const [control, index, inbox] = [placeOf(options.control), placeOf(options.indexDir), placeOf(options.inbox)];
   // eslint-disable-next-line no-control-regex
   if ([...separator].length !== 1 || /[\u0000-\u0020\u007f]/.test(separator)) {
     throw new StoreError(
@@ -92,7 +95,7 @@ function layoutOf(options: MaildirStoreOptions): Layout {
       `the hierarchy separator must be one character, not ${JSON.stringify(separator)}`,
     );
   }
-  return new Layout(layout, separator, { mail: root, control, index: indexDir, inbox });
+  return new Layout(layout, separator, { mail, control, index, inbox });
 }
 
 function hasMailboxes(layout: Layout): boolean {
@@ -118,7 +121,7 @@ function anchorsOf(directories: readonly string[]): string[] {
   const byDevice = new Map<number, string>();
   for (const directory of directories) {
     const device = fs.statSync(directory).dev;
-    if (!byDevice.has(device)) byDevice.set(device, resolve(directory));
+    if (!byDevice.has(device)) byDevice.set(device, directory);
   }
   return [...byDevice.values()];
 }
