@@ -28,7 +28,7 @@ import {
 type Mail = Extract<Received, { kind: 'mail' }>;
 
 /** What one side said of one mailbox. */
-interface SaidOfMailbox {
+export interface SaidOfMailbox {
   readonly numbers: MessageOf<'mailbox'>;
   readonly attributes: readonly MessageOf<'attribute'>[];
   readonly changes: readonly MessageOf<'mailChange'>[];
@@ -37,7 +37,7 @@ interface SaidOfMailbox {
 }
 
 /** What one side said of its tree and of each mailbox, in its own order. */
-interface Said {
+export interface Said {
   readonly nodes: readonly MessageOf<'treeNode'>[];
   readonly deletions: MessageOf<'mailboxDelete'>;
   readonly mailboxes: ReadonlyMap<MailboxGuid, SaidOfMailbox>;
@@ -83,13 +83,19 @@ export async function recordedStore(
 ): Promise<MailStore> {
   const isDirectory = (node: MessageOf<'treeNode'>): boolean =>
     node.existence === 'y' && node.mailboxGuid === undefined;
-  const store = createMemoryStore({ separator: own.deletions.separator, directories: own.nodes.some(isDirectory) });
+  const store = createMemoryStore({
+    separator: own.deletions.separator,
+    directories: own.nodes.some(isDirectory),
+    keepsMailGuids: [...own.mailboxes.values()].every(({ numbers }) => numbers.lost || numbers.haveSaveGuids === true),
+  });
   const recorded = new Map<MailboxGuid, Recorded>();
   for (const node of own.nodes) {
     if (isDirectory(node)) await store.user.createDirectory(node.path);
     if (node.mailboxGuid === undefined || node.existence !== 'y') continue;
-    const said = own.mailboxes.get(node.mailboxGuid);
-    const there = other.mailboxes.get(node.mailboxGuid);
+    // Who has taken the other side's GUID for a mailbox of the same name speaks of it under that one.
+    const guids = [node.mailboxGuid, ...guidsAt(node.path, other)];
+    const said = firstOf(guids, own.mailboxes);
+    const there = firstOf(guids, other.mailboxes);
     const mailbox = said === undefined ? null : recordedMailbox(said, there, common.get(node.mailboxGuid) ?? 0, bodies);
     await store.user.place(node.path, {
       guid: node.mailboxGuid,
@@ -97,9 +103,21 @@ export async function recordedStore(
       ...(node.uidNext === undefined ? {} : { uidNext: node.uidNext }),
       mails: mailbox?.placed ?? [],
     });
-    if (mailbox !== null) recorded.set(node.mailboxGuid, mailbox);
+    if (mailbox !== null) for (const guid of guids) recorded.set(guid, mailbox);
   }
   return wrap(store, own, recorded);
+}
+
+function guidsAt(path: readonly string[], { nodes }: Said): MailboxGuid[] {
+  const name = path.join('\0');
+  return nodes.flatMap((node) => (node.mailboxGuid && node.path.join('\0') === name ? [node.mailboxGuid] : []));
+}
+
+function firstOf(
+  guids: readonly MailboxGuid[],
+  mailboxes: ReadonlyMap<MailboxGuid, SaidOfMailbox>,
+): SaidOfMailbox | undefined {
+  return guids.map((guid) => mailboxes.get(guid)).find((said) => said !== undefined);
 }
 
 interface Recorded {

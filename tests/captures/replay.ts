@@ -17,11 +17,14 @@ import {
 import { decode, dsyncBytes } from '../../packages/protocol/test-kit/captures.ts';
 import { normal } from './normal.ts';
 import { mailsIn, readSaid, recordedStore } from './recorded-store.ts';
+import { partUnspoken, quietAnswer, type Unspoken, unchangedOf, unspokenMailboxes, withUnspoken } from './unspoken.ts';
 
 export type Role = 'master' | 'slave';
 
 export interface Replayed {
   readonly ours: readonly Received[];
+  /** What we said of mailboxes of which the recorded master said nothing. */
+  readonly unspoken: readonly Received[];
   /** Why the session failed; null: it did not. */
   readonly error: unknown;
 }
@@ -35,19 +38,24 @@ export function recordedMessages(name: string, role: Role): readonly Received[] 
   return decode(dsyncBytes(name, role === 'master' ? 'client-to-server' : 'server-to-client')).messages;
 }
 
-export async function replay(name: string, role: Role): Promise<Replayed> {
+/** @param enough messages of ours, as `normal` counts them, after which the peer says its last words, or leaves if it has none */
+export async function replay(name: string, role: Role, enough: number): Promise<Replayed> {
   const own = recordedMessages(name, role);
   const peerBytes = dsyncBytes(name, role === 'master' ? 'server-to-client' : 'client-to-server');
   const peer = decode(peerBytes).messages;
   const master = role === 'master' ? own : peer;
   const states = savedStates(master);
   const common = new Map([...states].map(([guid, state]) => [guid, state.lastCommonUid]));
-  await using store = await recordedStore(readSaid(own), readSaid(peer), common, sampleMails());
-  const carrier = new RecordedPeer(peerBytes, own);
+  const [ownSaid, peerSaid] = [readSaid(own), readSaid(peer)];
+  const unspoken: Unspoken = role === 'master' ? unspokenMailboxes(states, ownSaid) : new Map();
+  const unchanged = unchangedOf(unspoken, peerSaid);
+  await using store = await recordedStore(withUnspoken(ownSaid, unspoken), peerSaid, common, sampleMails());
+  const carrier = new RecordedPeer(peerBytes, enough, unchanged);
   const error = await (
     role === 'master' ? playMaster(store, carrier, optionsOf(master, states)) : playSlave(store, carrier)
   ).catch((reason: unknown) => reason);
-  return { ours: decode(carrier.said()).messages, error };
+  const { rest, ofThem } = partUnspoken(decode(carrier.said()).messages, unchanged);
+  return { ours: rest, unspoken: ofThem, error };
 }
 
 /** All captures began with the same mails, which the first one transfers. */
@@ -82,19 +90,32 @@ async function playSlave(store: Parameters<typeof runSlave>[0], carrier: Recorde
 
 /** The end of a stream: it comes when the other side has said all that the recorded one had said. */
 const LAST_WORDS = /\n(?:F[^\n]*\n)?X\n$/;
+/** Where the answer about a mailbox begins. */
+const ANSWER = /^B([0-9a-f]{32})\t/gm;
 
+/** Says the recorded bytes: all at once, or what is about a mailbox when asked for it, where it is asked for others too. */
 class RecordedPeer extends Duplex {
   readonly #heard: Buffer[] = [];
-  readonly #expected: number;
-  #last: Buffer | null;
+  readonly #enough: number;
+  readonly #unchanged: Unspoken;
+  readonly #inTurn: boolean;
+  readonly #answers = new Map<string, Buffer>();
+  readonly #last: Buffer | null;
+  #ended = false;
 
-  constructor(bytes: Buffer, recorded: readonly Received[]) {
+  constructor(bytes: Buffer, enough: number, unchanged: Unspoken) {
     super({ allowHalfOpen: true });
-    this.#expected = normal(recorded).length;
-    const last = LAST_WORDS.exec(bytes.toString('latin1'));
+    this.#enough = enough;
+    this.#unchanged = unchanged;
+    this.#inTurn = unchanged.size > 0;
+    const text = bytes.toString('latin1');
+    const last = LAST_WORDS.exec(text);
     const end = last === null ? bytes.length : last.index + 1;
     this.#last = last === null ? null : bytes.subarray(end);
-    this.push(bytes.subarray(0, end));
+    const starts = this.#inTurn ? [...text.matchAll(ANSWER)] : [];
+    for (const [at, { index, 1: guid = '' }] of starts.entries())
+      this.#answers.set(guid, bytes.subarray(index, starts[at + 1]?.index ?? end));
+    this.push(bytes.subarray(0, starts[0]?.index ?? end));
   }
 
   said(): Buffer {
@@ -104,9 +125,23 @@ class RecordedPeer extends Duplex {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#heard.push(chunk);
     done();
-    if (this.#last === null || normal(decode(this.said()).messages).length < this.#expected) return;
-    this.push(this.#last);
-    this.#last = null;
+    if (this.#ended) return;
+    const { messages } = decode(this.said());
+    const asked = messages.flatMap((message) => (message.kind === 'mailbox' ? [message.mailboxGuid] : []));
+    const known = !this.#inTurn || asked.every((guid) => this.#answer(guid));
+    if (known && normal(partUnspoken(messages, this.#unchanged).rest).length < this.#enough) return;
+    this.#ended = true;
+    this.push(known ? this.#last : null);
+  }
+
+  /** Once for each mailbox. False: what the recorded slave would have said is not known. */
+  #answer(guid: MailboxGuid): boolean {
+    const numbers = this.#unchanged.get(guid);
+    const answer = this.#answers.get(guid) ?? (numbers === undefined ? null : quietAnswer(numbers));
+    if (answer === null) return false;
+    if (answer.length > 0) this.push(answer);
+    this.#answers.set(guid, Buffer.alloc(0));
+    return true;
   }
 
   override _read(): void {}

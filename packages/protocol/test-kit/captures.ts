@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { ChannelReader, LineBuffer, type Received } from '@dsync/protocol';
 
-import { MessageParser } from '../src/dialects/dovecot/lines.ts';
+import { MessageParser, printMessage } from '../src/dialects/dovecot/lines.ts';
 import { TextReader } from '../src/dialects/dovecot/text-reader.ts';
 import { PreambleReader } from '../src/handshake/preamble.ts';
 
@@ -19,9 +19,17 @@ export const CAPTURES: readonly string[] = existsSync(vectors)
 
 export type Direction = 'client-to-server' | 'server-to-client';
 
+/** A message as a line, as every recorded side would write it. */
+export { printMessage };
+
+/** All bytes of one direction. */
+export function recordedBytes(name: string, direction: Direction): Buffer {
+  return readFileSync(join(vectors, name, `${direction}.bin`));
+}
+
 /** The dsync stream of one direction, without the doveadm layer in front of and around it. */
 export function dsyncBytes(name: string, direction: Direction): Buffer {
-  const raw = readFileSync(join(vectors, name, `${direction}.bin`));
+  const raw = recordedBytes(name, direction);
   const start = Buffer.from('VERSION\tdsync\t');
   if (direction === 'client-to-server' || raw.indexOf(start) === 0) return raw.subarray(raw.indexOf(start));
   const lines = new LineBuffer();
