@@ -13,8 +13,8 @@ import { ProtocolError } from '@dsync/protocol';
 import type { MailboxStatus, TreeNode, TreeSnapshot } from '@dsync/storage';
 
 import { identityOf } from '../mails/identity.ts';
-import { planTree } from '../tree/plan-tree.ts';
-import { guidsOf, selectTree } from '../tree/selection.ts';
+import { planFor } from '../tree/plan-for.ts';
+import { guidsOf, inNamespaces, selectTree } from '../tree/selection.ts';
 import { isMailboxNode } from '../tree/side-tree.ts';
 import type { MergedMailbox, TreeOperation } from '../tree/tree-plan.ts';
 import { receiveTree, treeMessages } from '../tree/wire.ts';
@@ -37,7 +37,8 @@ export async function askForTree(session: Session): Promise<TreeOutcome> {
   const left = withoutMailboxes(full, gone);
   const yielded = channel.peer.isDovecot ? yieldedNumbers(select(left), remote, context) : [];
   for (const yielding of yielded) notes.renumbered.set(yielding.guid, yielding);
-  const merge = planTree(select(withNumbers(left, yielded)), remote, context);
+  const own = select(withNumbers(left, yielded));
+  const merge = planFor(own, inNamespaces(own, rules.selection), remote, context);
   noteAdoptions(session, merge.mailboxes, ({ local, guid }) => !channel.peer.isDovecot || local?.guid !== guid);
   const plan = { local: [...gone, ...adoptions(left, yielded), ...merge.local], remote: merge.remote };
   for (const side of ['local', 'remote'] as const)

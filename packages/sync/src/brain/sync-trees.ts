@@ -2,8 +2,8 @@
 import type { MailStore, TreeSnapshot } from '@dsync/storage';
 
 import { type AppliedTree, applyTree } from '../tree/apply-tree.ts';
-import { planTree } from '../tree/plan-tree.ts';
-import { guidsOf, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
+import { planFor } from '../tree/plan-for.ts';
+import { guidsOf, inNamespaces, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
 import { encodeNames, replaceCodes, withSeparator } from '../tree/told-names.ts';
 import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, withoutRemade, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
@@ -16,8 +16,8 @@ import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   const { store, rules, notes, observer } = session;
   if (session.onlyAsks) return await askForTree(session);
-  const { local, remote, deleted } = await selectedTrees(session);
-  const merge = planTree(local, remote, treeContext(session, remote));
+  const { local, remote, told, deleted } = await selectedTrees(session);
+  const merge = planFor(local, told, remote, treeContext(session, remote));
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
   const plan = { local: merge.local, remote: merge.remote };
   if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: countTree(merge.local), plan };
@@ -28,8 +28,12 @@ export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   return { mailboxes: merge.mailboxes, counts: { ...applied.counts, mailboxesDeleted }, plan };
 }
 
-/** Both selected trees, and what had to be deleted here before the peer could be told the own one. */
-type SelectedTrees = TreePair & { readonly remote: ReceivedTree; readonly deleted?: AppliedTree };
+/** Both selected trees, what of the own one the peer goes by, and what had to be deleted here before it could be told. */
+type SelectedTrees = TreePair & {
+  readonly remote: ReceivedTree;
+  readonly told: TreeSnapshot;
+  readonly deleted?: AppliedTree;
+};
 
 /**
  * Our own kind exchanges whole trees, so that both ends select from the same pair; a Dovecot gets and sends what each
@@ -37,10 +41,13 @@ type SelectedTrees = TreePair & { readonly remote: ReceivedTree; readonly delete
  */
 async function selectedTrees(session: Session): Promise<SelectedTrees> {
   const { selection } = session.rules;
-  if (peerIsOurs(session.channel)) return selectTrees(await exchange(session, (full) => full), selection);
+  if (peerIsOurs(session.channel)) {
+    const { local, remote } = selectTrees(await exchange(session, (full) => full), selection);
+    return { local, remote, told: local };
+  }
   if (session.channel.peer.isDovecot) return await yieldToDovecot(session);
-  const { local, remote } = await exchange(session, (full) => selectTree(full, selection));
-  return { local: selectTree(local, selection, guidsOf(remote)), remote };
+  const { local: full, remote } = await exchange(session, (tree) => selectTree(tree, selection));
+  return { local: selectTree(full, selection, guidsOf(remote)), remote, told: selectTree(full, selection) };
 }
 
 /**
@@ -64,10 +71,11 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
     session.notes.renumbered.set(yielding.guid, yielding);
   }
   const settled = yielded.length > 0 ? known(await store.readTree()) : left;
-  for (const message of treeMessages(toldTree(session, selectTree(settled, rules.selection), remote)))
-    await channel.session.send(message);
+  const local = select(settled);
+  const told = inNamespaces(local, rules.selection);
+  for (const message of treeMessages(toldTree(session, told, remote))) await channel.session.send(message);
   await channel.flush();
-  return { local: select(settled), remote, deleted };
+  return { local, remote, told, deleted };
 }
 
 /** The own tree with names that arrive as they are meant. */

@@ -13,9 +13,10 @@
  *
  *     local = selectTree(localFull, selection, guidsOf(remoteSelected))
  *
- * and sends `selectTree(localFull, selection)`. The other end then does not know of the mailboxes that this adds, but
- * whatever it does to its own tree is about its own selected names. This end finds them under their unselected names and
- * so does not make them again; at most it renames them as the other side has.
+ * and, where it has that before it has to send its own, sends `inNamespaces(local)`: the other end then finds its mailbox
+ * under another name, and renames it, rather than to miss it and to delete it in a backup. Else it sends
+ * `selectTree(localFull, selection)`, and the other end, which does not know of the mailboxes that are added here, does
+ * nothing about them but what its own selected names bring with them.
  */
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 import type { TreeNode, TreeSnapshot } from '@dsync/storage';
@@ -65,6 +66,13 @@ export function selectTree(
     }
   }
   return { ...full, nodes: [...nodes, ...removable(directories, left)] };
+}
+
+/** Without what lies outside of the namespaces of the run, in which a Dovecot fails to find a place for it. */
+export function inNamespaces(tree: TreeSnapshot, selection: Selection): TreeSnapshot {
+  if (selection.namespaces.length === 0) return tree;
+  const isIn = ({ path }: TreeNode): boolean => inNamespace(path.join(tree.separator), path, selection, tree.separator);
+  return tree.nodes.every(isIn) ? tree : { ...tree, nodes: tree.nodes.filter(isIn) };
 }
 
 /** The mailboxes whose own name or GUID is selected. @throws {SyncError} as `selectTree` */

@@ -2,6 +2,8 @@ import type { TreeSnapshot } from '@dsync/storage';
 import { describe, expect, test } from '@jest/globals';
 
 import { guidsOf, planTree, selectTree, selectTrees, type Selection } from '@dsync/sync';
+import { planFor } from '../../src/tree/plan-for.ts';
+import { inNamespaces } from '../../src/tree/selection.ts';
 import { guid, StrictStore } from './strict-store.ts';
 
 const ALL: Selection = { exclude: [], namespaces: [], allNamespaces: false };
@@ -111,6 +113,27 @@ describe('a mailbox renamed on one side from the selected name', () => {
     const plan = planTree(local, remote, TWO_WAY);
     expect(plan.local).toEqual([]);
     expect(plan.mailboxes.map((m) => m.guid)).toEqual([guid('c0')]);
+  });
+
+  test('is renamed by an end that is told of it', () => {
+    const { a, b } = renamed();
+    const remote = selectTree(a.snapshot(), selection);
+    const local = selectTree(b.snapshot(), selection, guidsOf(remote));
+    a.apply(planTree(remote, inNamespaces(local, selection), TWO_WAY).local);
+    expect(a.picture()).toEqual(['bar=c0']);
+  });
+
+  test.each([
+    ['two-way', [], [guid('c0')]],
+    ['backup', ['delete'], []],
+  ] as const)('%s: an end that is not told of it does not rename it', (mode, does, both) => {
+    const { a, b } = renamed();
+    const within: Selection = { ...ALL, namespaces: ['foo'] };
+    const remote = selectTree(a.snapshot(), within);
+    const local = selectTree(b.snapshot(), within, guidsOf(remote));
+    const plan = planFor(local, inNamespaces(local, within), remote, { ...TWO_WAY, mode });
+    expect(plan.remote.map(({ op }) => op)).toEqual(does);
+    expect(plan.mailboxes.map((m) => m.guid)).toEqual(both);
   });
 
   test('to an excluded name is not deleted by a backup', () => {

@@ -196,6 +196,7 @@ export const CASES: readonly Case[] = [
   day('sync -x INBOX -x Both*'),
   once(', renamed', ['sync', '-m', 'Name'], RENAMED, NEW_IN_NAME),
   once(', renamed', ['sync', '-x', 'Name'], RENAMED, NEW_IN_NAME),
+  once(', renamed', ['backup', '-m', 'Name'], RENAMED, []),
   filtered('sync -t 2020-01-01'),
   filtered('sync -e 2020-01-01'),
   filtered('sync -I 10k'),

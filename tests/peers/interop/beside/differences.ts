@@ -116,12 +116,17 @@ const SERVER: Readonly<Record<string, Difference>> = {
     },
   },
   'sync -m Name, renamed': {
-    why: `${BY_EITHER_NAME}; the Dovecot keeps its name for it`,
+    why: `${BY_EITHER_NAME}, so the Dovecot is told its new name and renames it`,
     parts: {
+      '1: theirs Renamed': ['a5/1005: 1=e1 2=x1 next=3', 'none'],
+      '1: theirs Name': ['none', 'a5/1005: 1=e1 2=x1 next=3'],
       '1: ours Renamed': ['a5/1005: 1=e1 2=x1 next=3', 'a5/1005: 1=e1 next=2'],
       '1: ours Name': ['none', 'a5/1005: 1=e1 2=x1 next=3'],
     },
-    planned: ['remote mailboxesRenamed 1'],
+  },
+  'backup -m Name, renamed': {
+    why: `${BY_EITHER_NAME}: the Dovecot renames it; one that is not told its new name deletes it`,
+    parts: { '1: theirs Renamed': ['a5/1005: 1=e1 next=2', 'none'] },
   },
   'sync -x Name, renamed': {
     why: 'as with two Dovecots; the one that serves makes a second mailbox of the same GUID (7)',
