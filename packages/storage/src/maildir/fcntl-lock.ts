@@ -128,8 +128,8 @@ class Held implements AsyncDisposable {
     } catch (cause) {
       if (!isErrno(cause, 'ENOENT')) throw cause;
     } finally {
-      // Closing ends the lock.
-      fs.closeSync(fd);
+      // Closing ends the lock. Not on the main thread either: it is then that the file system gives the file's space back.
+      await new Promise<void>((resolve) => fs.close(fd, () => resolve()));
     }
   }
 }
