@@ -76,6 +76,23 @@ export interface MailRecord {
   readonly removedKeywords: readonly string[];
 }
 
+/**
+ * Flags that a shared mailbox of a Dovecot's keeps for each user apart, as they were here when the two last met. Such flags
+ * have modseqs of their own, which follow the other end's and say nothing to those of the mailbox.
+ */
+export interface PrivateFlags {
+  readonly uidValidity: number;
+  /** At least 1. */
+  readonly highestModseq: Modseq;
+  readonly mails: ReadonlyMap<Uid, PrivateMail>;
+}
+
+export interface PrivateMail {
+  /** Bits of FLAG, of the private ones alone. */
+  readonly flags: number;
+  readonly modseq: Modseq;
+}
+
 /** Extra facts for mail filters, asked for only when a filter is on. */
 export interface MailFacts {
   /** Received date (IMAP INTERNALDATE), Unix seconds. */
@@ -267,6 +284,10 @@ export interface MailStore extends AsyncDisposable {
   recall?(peer: string): ReadonlyMap<MailboxGuid, Modseq>;
   /** Mailboxes of which nothing new is told stay remembered as they were. */
   remember?(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void>;
+  /** What `rememberPrivate` was told of a mailbox last; null: nothing, or the mailbox was made anew since. */
+  recallPrivate?(mailbox: MailboxGuid): PrivateFlags | null;
+  /** Of a mailbox that this store does not have nothing is remembered. */
+  rememberPrivate?(mailbox: MailboxGuid, flags: PrivateFlags): Promise<void>;
   /** The per-user lock of `-l`. @throws {StoreError} `Locked` */
   lockUser(timeoutMs: number): Promise<AsyncDisposable>;
 }

@@ -71,8 +71,14 @@ const locationLines = (version: DovecotVersion, format: Format): string => {
 /**
  * @param format of the mail at Dovecot's end; ours is always a Maildir
  * @param more lines of its configuration
+ * @param ourMore further `NAME=VALUE` of our server, from the folder of the homes
  */
-export const startEnds = async (version: DovecotVersion, format: Format = 'maildir', more = ''): Promise<Ends> => {
+export const startEnds = async (
+  version: DovecotVersion,
+  format: Format = 'maildir',
+  more = '',
+  ourMore: (homes: string) => readonly string[] = () => [],
+): Promise<Ends> => {
   const isMaildir = format === 'maildir';
   const extra = `${isMaildir ? '' : locationLines(version, format)}\n${more}`;
   const dovecot = await startDovecot({ version, users: [], extra, tls: true });
@@ -84,10 +90,15 @@ export const startEnds = async (version: DovecotVersion, format: Format = 'maild
   const settings = (folder: string): string[] => [
     ...['-o', `mail_location=maildir:${folder}our-%u/Maildir`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`],
   ];
-  const server = await startOurServer(dovecot.mailUid, `maildir:${homes}our-%u/Maildir`, [], dovecot.certificates);
+  const overrides = (more: readonly string[]): string[] => more.flatMap((setting) => ['-o', setting]);
+  const server = await startOurServer(
+    dovecot.mailUid,
+    `maildir:${homes}our-%u/Maildir`,
+    overrides(ourMore(homes)),
+    dovecot.certificates,
+  );
   const configuration = inChroot(join(dovecot.home('x'), '../../dovecot.conf'));
 
-  const overrides = (more: readonly string[]): string[] => more.flatMap((setting) => ['-o', setting]);
   const fromOurs = (
     { carrier }: Pairing,
     user: string,

@@ -5,13 +5,17 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath, Modseq, Uid } from '@dsync/protocol';
 import { ALL_FLAGS, isMailboxGuid, isMailGuid, isUid, MAX_UID } from '@dsync/protocol';
 
+import type { PrivateFlags, PrivateMail } from '../mail-store.ts';
 import type { JournalAttribute, JournalExpunge, JournalHead, JournalMail, JournalName } from './journal.ts';
 import { RowError, RowReader, RowWriter } from './row-bytes.ts';
 
-export const ROW = { format: 1, head: 2, mail: 3, expunge: 4, attribute: 5, name: 6, deleted: 7, met: 8 } as const;
+export const ROW = {
+  ...{ format: 1, head: 2, mail: 3, expunge: 4, attribute: 5, name: 6, deleted: 7, met: 8 },
+  private: 9,
+} as const;
 export type RowKind = (typeof ROW)[keyof typeof ROW];
 
 /** What the format row says. A journal that says otherwise is not read. */
@@ -251,6 +255,26 @@ export function parseMet({ key, value }: Row): readonly [MailboxGuid, Modseq] {
   const guid = key.toString('hex', MET_GUID);
   must(isMailboxGuid(guid));
   return [guid, modseq];
+}
+
+export function privateRow(mailbox: MailboxGuid, { uidValidity, highestModseq, mails }: PrivateFlags): Row {
+  writer.number(uidValidity).big(highestModseq).number(mails.size);
+  for (const [uid, { flags, modseq }] of mails) writer.number(uid).number(flags).big(modseq);
+  return { key: guidKey(ROW.private, mailbox), value: writer.take() };
+}
+
+export function parsePrivate({ value }: Row): PrivateFlags {
+  const row = new RowReader(value);
+  const uidValidity = row.number();
+  const highestModseq = row.big();
+  const mails = new Map<Uid, PrivateMail>();
+  for (let left = row.number(); left > 0; left--) {
+    const uid = row.number();
+    must(isUid(uid));
+    mails.set(uid, { flags: parseFlags(row), modseq: row.big() });
+  }
+  row.end();
+  return { uidValidity, highestModseq, mails };
 }
 
 /** Behind the kind and the peer's hash. */

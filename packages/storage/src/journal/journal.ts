@@ -5,7 +5,7 @@
 import type { MailboxGuid, MailboxPath, Modseq, Uid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
-import type { MailRecord } from '../mail-store.ts';
+import type { MailRecord, PrivateFlags } from '../mail-store.ts';
 
 /** What is remembered of one mail; `name` is the driver's own word for where it lies (Maildir: the file's base name). */
 export interface JournalMail extends MailRecord {
@@ -57,7 +57,7 @@ export interface JournalStep {
    * wrote it), nothing of this `write` is written and it throws `JournalConflict`. Absent: no matter.
    */
   readonly before?: JournalHead | null;
-  /** Forget every mail and expunge first (mailbox made anew, or a new baseline). */
+  /** Forget every mail, expunge and private flag first (mailbox made anew, or a new baseline). */
   readonly reset?: boolean;
   /** The GUID that the mailbox had until now: everything remembered under it moves to `head.guid` first. */
   readonly formerGuid?: MailboxGuid;
@@ -103,6 +103,10 @@ export interface Journal extends AsyncDisposable {
   metAt(peer: string): ReadonlyMap<MailboxGuid, Modseq>;
   /** Each replaces what was remembered of that mailbox; of a mailbox that is not in this journal nothing is. */
   writeMet(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void>;
+  /** null: nothing is remembered since the mailbox began anew. */
+  privateFlags(guid: MailboxGuid): PrivateFlags | null;
+  /** Replaces what was remembered; of a mailbox that is not in this journal nothing is. */
+  writePrivateFlags(guid: MailboxGuid, flags: PrivateFlags): Promise<void>;
   /** Forgets a mailbox; with a time, remembers that it was deleted then. */
   dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void>;
 }

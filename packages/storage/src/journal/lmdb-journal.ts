@@ -9,6 +9,7 @@ import type { MailboxGuid, Modseq } from '@dsync/protocol';
 import type { RootDatabase } from 'lmdb';
 
 import { StoreError } from '../errors.ts';
+import type { PrivateFlags } from '../mail-store.ts';
 import * as rows from './journal-rows.ts';
 import { ROW, type Row, type RowKind } from './journal-rows.ts';
 import {
@@ -194,6 +195,16 @@ class LmdbJournal implements Journal {
     });
   }
 
+  privateFlags(guid: MailboxGuid): PrivateFlags | null {
+    return this.#one(rows.guidKey(ROW.private, guid), rows.parsePrivate) ?? null;
+  }
+
+  async writePrivateFlags(guid: MailboxGuid, flags: PrivateFlags): Promise<void> {
+    if (this.head(guid) === undefined) return;
+    const row = rows.privateRow(guid, flags);
+    await this.#write((db) => putRow(db, row));
+  }
+
   dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void> {
     return this.#write((db) => {
       for (const kind of OF_A_MAILBOX) removeAll(db, rows.guidKey(kind, guid));
@@ -299,7 +310,7 @@ class LmdbJournal implements Journal {
   }
 }
 
-const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mail, ROW.expunge, ROW.attribute];
+const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mail, ROW.expunge, ROW.attribute, ROW.private];
 
 /** Everything is encoded before the transaction begins, which keeps other writers waiting. */
 function stepWork(step: JournalStep): Work['run'] {
@@ -313,7 +324,8 @@ function stepWork(step: JournalStep): Work['run'] {
   others.push(rows.headRow(step.head));
   return (db) => {
     if (step.formerGuid !== undefined && step.formerGuid !== guid) moveAll(db, step.formerGuid, guid);
-    if (step.reset === true) for (const kind of [ROW.mail, ROW.expunge]) removeAll(db, rows.guidKey(kind, guid));
+    if (step.reset === true)
+      for (const kind of [ROW.mail, ROW.expunge, ROW.private]) removeAll(db, rows.guidKey(kind, guid));
     for (const key of removed) db.removeSync(key);
     for (const row of expunged) putRow(db, row);
     for (const row of put) putRow(db, row);

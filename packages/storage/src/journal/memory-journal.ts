@@ -1,6 +1,7 @@
 /** A journal in memory: for stores that live in memory, and for tests. */
 import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
+import type { PrivateFlags } from '../mail-store.ts';
 import {
   type Journal,
   type JournalAttribute,
@@ -45,12 +46,14 @@ class Rows {
   readonly mails = new Map<number, JournalMail>();
   readonly expunges = new Map<number, JournalExpunge>();
   readonly attributes = new Map<string, JournalAttribute>();
+  privateFlags: PrivateFlags | null = null;
 
   copy(): Rows {
     const rows = new Rows();
     for (const [uid, mail] of this.mails) rows.mails.set(uid, mail);
     for (const [uid, expunge] of this.expunges) rows.expunges.set(uid, expunge);
     for (const [id, attribute] of this.attributes) rows.attributes.set(id, attribute);
+    rows.privateFlags = this.privateFlags;
     return rows;
   }
 }
@@ -133,6 +136,15 @@ class InMemory implements MemoryJournal {
     this.#met.set(peer, new Map(all.filter(([guid]) => this.#heads.has(guid))));
   }
 
+  privateFlags(guid: MailboxGuid): PrivateFlags | null {
+    return this.#rows.get(guid)?.privateFlags ?? null;
+  }
+
+  async writePrivateFlags(guid: MailboxGuid, flags: PrivateFlags): Promise<void> {
+    const rows = this.#rows.get(guid);
+    if (rows !== undefined) rows.privateFlags = flags;
+  }
+
   drop(guid: MailboxGuid, deletedAt: number | null): void {
     this.#heads.delete(guid);
     this.#rows.delete(guid);
@@ -163,6 +175,7 @@ class InMemory implements MemoryJournal {
     if (step.reset === true) {
       rows.mails.clear();
       rows.expunges.clear();
+      rows.privateFlags = null;
     }
     for (const uid of step.remove ?? []) rows.mails.delete(uid);
     for (const expunge of step.expunged ?? []) rows.expunges.set(expunge.uid, expunge);

@@ -4,7 +4,7 @@ import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { JournalName } from '../journal/journal.ts';
-import type { Mailbox, MailStore, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
+import type { Mailbox, MailStore, PrivateFlags, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
 import { Mutex } from '../mutex.ts';
 import { Box } from './box.ts';
 import { noteChange } from './change-log.ts';
@@ -170,6 +170,14 @@ export class MaildirStore implements MailStore {
 
   async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
     await this.#context.journal.writeMet(peer, modseqs);
+  }
+
+  recallPrivate(mailbox: MailboxGuid): PrivateFlags | null {
+    return this.#context.journal.privateFlags(mailbox);
+  }
+
+  async rememberPrivate(mailbox: MailboxGuid, flags: PrivateFlags): Promise<void> {
+    await this.#context.journal.writePrivateFlags(mailbox, flags);
   }
 
   lockUser(timeoutMs: number): Promise<AsyncDisposable> {

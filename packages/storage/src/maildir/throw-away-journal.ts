@@ -76,6 +76,12 @@ class ThrowAway implements Journal {
   /** Modseqs of this run mean nothing in the next one. */
   async writeMet(): Promise<void> {}
 
+  privateFlags(guid: MailboxGuid): ReturnType<Journal['privateFlags']> {
+    return this.#base.privateFlags(guid);
+  }
+
+  async writePrivateFlags(): Promise<void> {}
+
   async dropMailbox(guid: MailboxGuid, deletedAt: number | null): Promise<void> {
     this.#taken.add(guid);
     this.#memory.drop(guid, null);

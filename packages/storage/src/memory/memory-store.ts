@@ -3,7 +3,7 @@ import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { applySync } from '../journal/apply-sync.ts';
-import type { Mailbox, MailStore, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
+import type { Mailbox, MailStore, PrivateFlags, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
 import { Locks } from './locks.ts';
 import { MemoryMailbox } from './memory-mailbox.ts';
 import { isInbox, MemoryState, type Box, type MemoryStoreOptions } from './memory-state.ts';
@@ -96,6 +96,14 @@ class InMemoryStore implements MemoryStore {
 
   async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
     await this.#state.journal.writeMet(peer, modseqs);
+  }
+
+  recallPrivate(mailbox: MailboxGuid): PrivateFlags | null {
+    return this.#state.journal.privateFlags(mailbox);
+  }
+
+  async rememberPrivate(mailbox: MailboxGuid, flags: PrivateFlags): Promise<void> {
+    await this.#state.journal.writePrivateFlags(mailbox, flags);
   }
 
   lockUser(timeoutMs: number): Promise<AsyncDisposable> {

@@ -10,6 +10,7 @@ import type {
   Mailbox,
   MailStore,
   NamespaceSelection,
+  PrivateFlags,
   StoreCapabilities,
   TreeDeletions,
   TreeNode,
@@ -173,6 +174,19 @@ class NamespacedStore implements MailStore {
   /** Each store takes what is its own. */
   async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
     for (const { store } of this.#namespaces) await store.remember?.(peer, modseqs);
+  }
+
+  recallPrivate(mailbox: MailboxGuid): PrivateFlags | null {
+    for (const { store } of this.#namespaces) {
+      const flags = store.recallPrivate?.(mailbox) ?? null;
+      if (flags !== null) return flags;
+    }
+    return null;
+  }
+
+  /** As with `remember`. */
+  async rememberPrivate(mailbox: MailboxGuid, flags: PrivateFlags): Promise<void> {
+    for (const { store } of this.#namespaces) await store.rememberPrivate?.(mailbox, flags);
   }
 
   async lockUser(timeoutMs: number): Promise<AsyncDisposable> {

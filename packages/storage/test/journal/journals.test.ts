@@ -185,6 +185,31 @@ describe.each(KINDS)('a journal %s', (_, make) => {
     expect([...journal.metAt('b.example')]).toEqual([[box(1), 9n]]);
   });
 
+  test('remembers private flags until the mailbox is made anew or gone', async () => {
+    const open = await make();
+    const flags = {
+      uidValidity: 0xffffffff,
+      highestModseq: (1n << 63n) - 1n,
+      mails: new Map([
+        [uid(1), { flags: 8, modseq: 1n }],
+        [uid(0xfffffffe), { flags: 0, modseq: (1n << 63n) - 1n }],
+      ]),
+    };
+    {
+      await using journal = await open();
+      await journal.write([{ head: headOf(1) }, { head: headOf(2) }]);
+      expect(journal.privateFlags(box(1))).toBeNull();
+      for (const n of [1, 2, 3]) await journal.writePrivateFlags(box(n), flags);
+    }
+    await using journal = await open();
+    expect([1, 2, 3].map((n) => journal.privateFlags(box(n)))).toEqual([flags, flags, null]);
+    await journal.write([{ head: headOf(4), formerGuid: box(1) }]);
+    expect([1, 4].map((n) => journal.privateFlags(box(n)))).toEqual([null, flags]);
+    await journal.write([{ head: headOf(4), reset: true }]);
+    await journal.dropMailbox(box(2), null);
+    expect([2, 4].map((n) => journal.privateFlags(box(n)))).toEqual([null, null]);
+  });
+
   test('remembers few peers, and always the present one', async () => {
     await using journal = await (await make())();
     await journal.write([{ head: headOf(1) }]);

@@ -1,5 +1,5 @@
 /** The two `mailbox` messages that open the conversation about one mailbox, and what both ends conclude from them. */
-import type { MailboxGuid, MessageOf } from '@dsync/protocol';
+import type { MailboxGuid, MessageOf, Modseq } from '@dsync/protocol';
 import type { MailboxStatus, StoreCapabilities } from '@dsync/storage';
 
 import { type MailboxSyncState, nothingCommon } from '../state/sync-state.ts';
@@ -10,6 +10,7 @@ export function mailboxMessage(
   guid: MailboxGuid,
   status: MailboxStatus,
   capabilities: StoreCapabilities,
+  highestPrivateModseq: Modseq,
 ): MessageOf<'mailbox'> {
   return {
     kind: 'mailbox',
@@ -19,7 +20,7 @@ export function mailboxMessage(
     messages: status.messages,
     firstRecentUid: status.firstRecentUid,
     highestModseq: status.highestModseq,
-    highestPrivateModseq: 0n,
+    highestPrivateModseq,
     cacheFields: '',
     haveGuids: true,
     ...(capabilities.keepsMailGuids ? { haveSaveGuids: true } : {}),

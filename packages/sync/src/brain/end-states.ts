@@ -27,6 +27,7 @@ export interface MailboxEnd {
 /** What this side can say to be common now; the lower of both sides' values will count. */
 export function ownState(end: MailboxEnd): MessageOf<'mailboxState'> {
   const { ours, theirs, isSource, plan, done, isEqual, isStale } = end;
+  const bothPrivate = ours.highestPrivateModseq > 0n && theirs.highestPrivateModseq > 0n;
   const uidNext = plan === null ? Math.max(ours.uidNext, theirs.uidNext) : plan.uidNext;
   return {
     kind: 'mailboxState',
@@ -36,7 +37,7 @@ export function ownState(end: MailboxEnd): MessageOf<'mailboxState'> {
     lastCommonUid: isEqual ? (isSource ? ours.uidNext : uidNext) - 1 : 0,
     // The modseq that the peer had before the run: changes that users make meanwhile must be looked at next time.
     lastCommonModseq: !isEqual ? 0n : isSource ? ours.highestModseq : theirs.highestModseq,
-    lastCommonPrivateModseq: 0n,
+    lastCommonPrivateModseq: !isEqual || !bothPrivate ? 0n : (isSource ? ours : theirs).highestPrivateModseq,
     messages: ours.messages + done.saved + done.copied - done.expunged,
     ...(isStale || end.uidsChanged ? { changesDuringSync: true } : {}),
     applied: appliedCounts(end.told),

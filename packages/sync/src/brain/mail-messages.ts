@@ -1,6 +1,15 @@
 /** Mail lists as messages and back. */
 import type { MessageOf, Received } from '@dsync/protocol';
-import { ALL_FLAGS, guid128, isMailGuid, mailGuid, type MailGuid, ProtocolError, type Uid } from '@dsync/protocol';
+import {
+  ALL_FLAGS,
+  guid128,
+  isMailGuid,
+  mailGuid,
+  type MailGuid,
+  type Modseq,
+  ProtocolError,
+  type Uid,
+} from '@dsync/protocol';
 import type { ExpungeRecord, MailboxChanges, MailFacts, MailRecord } from '@dsync/storage';
 
 import type { HeaderHash } from '../mails/header-hash.ts';
@@ -10,12 +19,14 @@ import type { FactsNeeded } from './handshake.ts';
 /**
  * A side's change list in UID order. With a common state, mails up to its UID are flag changes, later ones saves.
  * @param facts received dates and sizes, sent along while a filter needs them
+ * @param privateModseqs of private flags; null where there are none
  * @param hashes of headers, sent along where mails are recognised by these; a mail without one says that it has none
  */
 export function* changeMessages(
   changes: MailboxChanges,
   commonUid: number,
   facts: ReadonlyMap<Uid, MailFacts> | null,
+  privateModseqs: ReadonlyMap<Uid, Modseq> | null,
   hashes: ReadonlyMap<Uid, HeaderHash> | null,
 ): Generator<MessageOf<'mailChange'>> {
   const { mails, expunges } = changes;
@@ -23,7 +34,7 @@ export function* changeMessages(
   for (const mail of mails) {
     for (let x = expunges[e]; x !== undefined && x.uid < mail.uid; x = expunges[++e])
       yield expungeMessage(x, hashes === null);
-    const message = mailMessage(mail, commonUid, facts);
+    const message = mailMessage(mail, commonUid, facts, privateModseqs);
     yield hashes === null ? message : { ...message, headerHash: hashes.get(mail.uid)?.usual ?? '' };
   }
   for (let x = expunges[e]; x !== undefined; x = expunges[++e]) yield expungeMessage(x, hashes === null);
@@ -51,14 +62,17 @@ function mailMessage(
   mail: MailRecord,
   commonUid: number,
   facts: ReadonlyMap<Uid, MailFacts> | null,
+  privateModseqs: ReadonlyMap<Uid, Modseq> | null,
 ): MessageOf<'mailChange'> {
   const fact = facts?.get(mail.uid);
+  const privateModseq = privateModseqs?.get(mail.uid);
   return {
     kind: 'mailChange',
     type: mail.uid <= commonUid ? 'f' : 's',
     uid: mail.uid,
     guid: mail.guid,
     modseq: mail.modseq,
+    ...(privateModseq === undefined ? {} : { privateModseq }),
     ...(mail.addedFlags === 0 ? {} : { addFlags: mail.addedFlags }),
     ...(mail.removedFlags === 0 ? {} : { removeFlags: mail.removedFlags }),
     ...(mail.flags === 0 ? {} : { finalFlags: mail.flags }),
@@ -79,6 +93,7 @@ export class ChangeCollector {
   readonly mails: MailRecord[] = [];
   readonly expunges: ExpungeRecord[] = [];
   readonly facts = new Map<Uid, MailFacts>();
+  readonly privateModseqs = new Map<Uid, Modseq>();
   /** Where mails are recognised by their headers: what was said of each of `mails` besides. */
   readonly announced: AnnouncedMail[] = [];
   #lastUid = 0;
@@ -114,6 +129,7 @@ export class ChangeCollector {
     // A Dovecot says no more than its filter asks for; what is not asked for is not looked at either.
     if (this.#needs.date || this.#needs.size)
       this.facts.set(uid, { received: Number(received ?? 0n), virtualSize: Number(virtualSize ?? 0n) });
+    if (message.privateModseq !== undefined) this.privateModseqs.set(uid, message.privateModseq);
     this.mails.push({
       uid,
       guid,

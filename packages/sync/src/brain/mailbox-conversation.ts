@@ -13,11 +13,12 @@
  */
 import type { Body, MessageOf, Modseq, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
-import { StoreError, type Attribute, type MailFacts } from '@dsync/storage';
+import { StoreError, type Attribute, type MailFacts, type PrivateFlags } from '@dsync/storage';
 
 import { identityOf } from '../mails/identity.ts';
 import type { MailPlan } from '../mails/mail-plan.ts';
 import { largerModseq } from '../mails/plan-builder.ts';
+import { privateModseqs } from '../mails/private-flags.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
@@ -30,7 +31,14 @@ import { MailExport } from './mail-export.ts';
 import { MailImport } from './mail-import.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
 import { planAttributes } from './merge-attributes.ts';
-import { foreseenDigest, lookupIn, type MergedLists, mergeLists, type OwnSide } from './merge-lists.ts';
+import {
+  foreseenDigest,
+  lookupIn,
+  type MergedLists,
+  mergeLists,
+  type OwnSide,
+  privateFlagsAfter,
+} from './merge-lists.ts';
 import { Recognition } from './recognition.ts';
 import { peerIsOurs, type Session } from './session.ts';
 import { withoutEqual } from './tell-stretches.ts';
@@ -43,6 +51,8 @@ export interface MailboxOutcome {
   readonly stale: string | null;
   /** HIGHESTMODSEQ on this side if the run had nothing else to do here. */
   readonly highestModseq: Modseq;
+  /** What is to be remembered of private flags; null: there are none, or it is not certain which mails have them. */
+  readonly privateFlags: PrivateFlags | null;
 }
 
 /**
@@ -81,6 +91,8 @@ class Exchange implements AsyncDisposable {
   #stale: string | null = null;
   /** Of a mailbox that was compared from a common state, when this side's plan is carried out. */
   #digest: string | undefined;
+  /** As this side will remember them; null: it has none, or there is no plan that could be carried out. */
+  #privateFlags: PrivateFlags | null;
   #remoteCounts: MailCounts = NO_MAILS;
 
   private constructor(
@@ -91,6 +103,7 @@ class Exchange implements AsyncDisposable {
     recognition: Recognition,
   ) {
     const { onlyAsks, rules } = session;
+    this.#privateFlags = privateFlagsAfter(talk, null, null);
     const { localIs, dryRun } = rules;
     this.#recognition = recognition;
     this.#session = session;
@@ -127,6 +140,7 @@ class Exchange implements AsyncDisposable {
       state: commonState(this.#ownState(local), theirs, this.#stale !== null),
       stale: this.#stale,
       highestModseq: this.#leastModseq(),
+      privateFlags: this.#import?.uidsChanged ? null : this.#privateFlags,
     };
   }
 
@@ -143,7 +157,15 @@ class Exchange implements AsyncDisposable {
       const keepsSilent = isDeadly && channel.peer.isDovecot && common === null;
       const told = keepsSilent ? { ...changes, expunges: [] } : peerIsOurs(channel) ? changes : withShortGuids(changes);
       const { hashes } = this.#recognition;
-      for (const message of changeMessages(withoutEqual(told, equal), common?.lastCommonUid ?? 0, this.#facts, hashes))
+      const { privateFlags } = this.#talk;
+      const modseqs = privateFlags === null ? null : privateModseqs(privateFlags).mails;
+      for (const message of changeMessages(
+        withoutEqual(told, equal),
+        common?.lastCommonUid ?? 0,
+        this.#facts,
+        modseqs,
+        hashes,
+      ))
         await conversation.send(message);
       await this.#end();
     }
@@ -242,12 +264,14 @@ class Exchange implements AsyncDisposable {
   #noteMerge(merged: MergedLists): void {
     if (merged.kind === 'stale-state') {
       this.#stale = merged.reason;
+      this.#privateFlags = null;
       return;
     }
     const { plan, theirPlan, equalAfter } = merged;
     const { rules, observer, channel } = this.#session;
     const { path } = this.#talk.view;
     this.#equalAfter = equalAfter;
+    this.#privateFlags = merged.privateFlags;
     if (rules.dryRun) this.#plans = { local: plan.operations, remote: theirPlan.operations };
     if (!peerIsOurs(channel)) this.#remoteCounts = countMails(theirPlan.operations);
     for (const operation of plan.operations) observer.mailOperation?.('local', path, operation);

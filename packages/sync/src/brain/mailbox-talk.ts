@@ -1,6 +1,6 @@
 /** What both ends have exchanged and found out before a conversation about one mailbox begins. */
 import type { Conversation, MessageOf } from '@dsync/protocol';
-import type { Mailbox, MailboxChanges } from '@dsync/storage';
+import type { Mailbox, MailboxChanges, PrivateFlags } from '@dsync/storage';
 
 import type { EqualStretches } from '../mails/equal-stretches.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
@@ -17,6 +17,8 @@ export interface MailboxTalk {
   readonly common: MailboxSyncState | null;
   /** Own changes since the common state, or everything. */
   readonly changes: MailboxChanges;
+  /** Own private flags; null: the other end has none in this mailbox. */
+  readonly privateFlags: PrivateFlags | null;
   /** Neither side tells the mails in these; null: it tells all. */
   readonly equal: EqualStretches | null;
 }

@@ -1,12 +1,13 @@
 /** Both sides' lists of one mailbox become both sides' plans, and what is foreseen of the mailbox then. */
 import type { MessageOf, Uid } from '@dsync/protocol';
-import type { Attribute, MailFacts } from '@dsync/storage';
+import type { Attribute, MailFacts, PrivateFlags } from '@dsync/storage';
 
 import { digestAfter } from '../mails/digest-after.ts';
 import { identityOf } from '../mails/identity.ts';
 import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
 import { unchangedPlan } from '../mails/plan-builder.ts';
 import { planMails } from '../mails/plan-mails.ts';
+import { privateAfter, privateModseqs, type PrivateModseqs } from '../mails/private-flags.ts';
 import type { ChangeCollector } from './mail-messages.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
 import type { Recognition } from './recognition.ts';
@@ -29,6 +30,8 @@ export type MergedLists =
       readonly theirPlan: MailPlan;
       /** Whether both sides hold the same afterwards. */
       readonly equalAfter: boolean;
+      /** Own private flags afterwards, if there are any. */
+      readonly privateFlags: PrivateFlags | null;
     }
   /** The common state does not hold: the mailbox is left alone. */
   | { readonly kind: 'stale-state'; readonly plan: MailPlan; readonly reason: string };
@@ -55,6 +58,7 @@ export async function mergeLists(
   const local: MailSide = {
     ...sideNumbers(talk.ours),
     ...talk.changes,
+    ...(talk.privateFlags === null ? {} : { private: privateModseqs(talk.privateFlags) }),
     ...(facts === null ? {} : { facts }),
     ...(lookup === undefined ? {} : { lookup }),
   };
@@ -62,17 +66,33 @@ export async function mergeLists(
     ...sideNumbers(talk.theirs),
     mails: wholeListOf(theirs.mails, talk.changes.mails, talk),
     expunges: theirs.expunges,
+    ...(talk.privateFlags === null ? {} : { private: theirPrivate(talk, theirs) }),
     ...(facts === null ? {} : { facts: theirs.facts }),
   };
   const identified = await recognition.identify(local, remote, theirs);
   const merge = planMails(identified.local, identified.remote, contextOf(session, talk, recognition));
   if (merge.kind === 'stale-state') return { ...merge, plan: unchangedPlan(local) };
-  return {
-    kind: 'plan',
-    plan: identified.restore(merge.local, 'local'),
-    theirPlan: identified.restore(merge.remote, 'remote'),
-    equalAfter: merge.equalAfter,
-  };
+  const plan = identified.restore(merge.local, 'local');
+  const theirPlan = identified.restore(merge.remote, 'remote');
+  const privateFlags = privateFlagsAfter(talk, theirs, { plan, theirPlan });
+  return { kind: 'plan', plan, theirPlan, equalAfter: merge.equalAfter, privateFlags };
+}
+
+/**
+ * Own private flags once the plans are carried out, if there are any.
+ * @param theirs the peer's list; null: it tells none
+ */
+export function privateFlagsAfter(
+  talk: MailboxTalk,
+  theirs: ChangeCollector | null,
+  plans: { readonly plan: MailPlan; readonly theirPlan: MailPlan } | null,
+): PrivateFlags | null {
+  return talk.privateFlags === null ? null : privateAfter(talk.privateFlags, theirPrivate(talk, theirs), plans);
+}
+
+/** As far as the peer has told them. */
+function theirPrivate({ theirs }: MailboxTalk, told: ChangeCollector | null): PrivateModseqs {
+  return { highestModseq: theirs.highestPrivateModseq, mails: told?.privateModseqs ?? new Map() };
 }
 
 /**

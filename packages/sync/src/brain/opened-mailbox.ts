@@ -9,6 +9,7 @@ import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { mailboxMessage, staleReason } from './announce-mailbox.ts';
 import { hasChanged, isForeign } from './met-before.ts';
 import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
+import { type Announced, highestPrivateModseq } from './private-talk.ts';
 import { peerIsOurs, type Session } from './session.ts';
 
 /** Seconds to wait for another synchroniser in the same mailbox, unless `-l` says otherwise. */
@@ -45,12 +46,17 @@ export class OpenedMailbox implements AsyncDisposable {
     this.#lock = lock;
   }
 
-  /** null: there is no such mailbox. In a dry run it may have another GUID yet, or be yet to be made. */
+  /**
+   * In a dry run the mailbox may have another GUID yet, or be yet to be made.
+   * @param theirs the peer's announcement; null: it answers ours
+   * @returns null if there is no such mailbox
+   */
   static async of(
     session: Session,
     guid: MailboxGuid,
     merged: MergedMailbox | undefined,
     bits: StretchBits,
+    theirs: Announced,
   ): Promise<OpenedMailbox | null> {
     const { store, rules } = session;
     const presentGuid = rules.dryRun ? guidNow(session, merged) : guid;
@@ -58,14 +64,14 @@ export class OpenedMailbox implements AsyncDisposable {
     if (mailbox === null) {
       if (!rules.dryRun || merged === undefined) return null;
       const view = emptyView(merged.localPath, guid, merged.remote?.uidValidity ?? 1);
-      return await OpenedMailbox.#with(session, guid, view, null, null, null);
+      return await OpenedMailbox.#with(session, guid, view, null, null, null, theirs);
     }
     const seconds = rules.lockTimeout > 0 ? rules.lockTimeout : MAILBOX_LOCK_SECONDS;
     let lock: AsyncDisposable | null = null;
     try {
       // A dry run changes nothing, so it keeps nobody out.
       lock = rules.dryRun ? null : await mailbox.lock(seconds * 1000);
-      return await OpenedMailbox.#with(session, guid, viewOf(mailbox), mailbox, lock, bits);
+      return await OpenedMailbox.#with(session, guid, viewOf(mailbox), mailbox, lock, bits, theirs);
     } catch (error) {
       await lock?.[Symbol.asyncDispose]();
       await mailbox[Symbol.asyncDispose]();
@@ -80,6 +86,7 @@ export class OpenedMailbox implements AsyncDisposable {
     mailbox: Mailbox | null,
     lock: AsyncDisposable | null,
     bits: StretchBits,
+    theirs: Announced,
   ): Promise<OpenedMailbox> {
     const present = await view.status();
     const would = session.rules.dryRun ? session.notes.renumbered.get(guid) : undefined;
@@ -87,7 +94,8 @@ export class OpenedMailbox implements AsyncDisposable {
     const known = session.common?.get(guid);
     // UID 0 says that nothing is known to be common: the lists have to be complete, older expunges included.
     const common = known !== undefined && known.lastCommonUid > 0 && usesCommon(session) ? known : null;
-    const numbers = mailboxMessage(guid, status, session.store.capabilities);
+    const highestPrivate = await highestPrivateModseq(session, guid, { view, status }, theirs);
+    const numbers = mailboxMessage(guid, status, session.store.capabilities, highestPrivate);
     const differs = session.notes.renumbered.has(guid) || hasChanged(session, guid, status);
     // Nobody has that number, so a Dovecot will not find the mailbox equal, and it raises nothing there.
     const message = differs ? { ...numbers, firstRecentUid: 0 } : numbers;
@@ -97,11 +105,11 @@ export class OpenedMailbox implements AsyncDisposable {
         : await changesSince(view, status, common);
       return new OpenedMailbox({ view, mailbox, message, common, changes, stale }, lock);
     }
-    if (bits === null)
-      return new OpenedMailbox({ view, mailbox, message, common, changes: NO_CHANGES, stale: null }, lock);
+    const fields = { view, mailbox, common, stale: null };
+    if (bits === null) return new OpenedMailbox({ ...fields, message, changes: NO_CHANGES }, lock);
     const changes = await everythingIn(view);
     const stretches = digestStretches(changes.mails, bits === 'own' ? stretchBits(status.uidNext) : bits);
-    return new OpenedMailbox({ view, mailbox, message: { ...message, stretches }, common, changes, stale: null }, lock);
+    return new OpenedMailbox({ ...fields, message: { ...message, stretches }, changes }, lock);
   }
 
   /** Every mail; as it was when its stretches were told. */

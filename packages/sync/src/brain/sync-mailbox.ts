@@ -10,13 +10,14 @@ import { expectKind } from './mail-messages.ts';
 import { talkAboutMailbox } from './mailbox-conversation.ts';
 import { noteEqual, noteMet } from './met-before.ts';
 import { OpenedMailbox, usesCommon } from './opened-mailbox.ts';
+import { keepPrivateFlags, privateFlagsOf } from './private-talk.ts';
 import type { Session } from './session.ts';
 import { agreedStretches, mayTellStretches, paysToTell } from './tell-stretches.ts';
 
 /** The master's part: announces the mailbox and synchronises it, unless both sides find it equal. */
 export async function announceMailbox(session: Session, merged: MergedMailbox): Promise<void> {
   const bits = paysToTell(session, merged) ? 'own' : null;
-  await using opened = await OpenedMailbox.of(session, merged.guid, merged, bits);
+  await using opened = await OpenedMailbox.of(session, merged.guid, merged, bits, null);
   // Gone since the tree was read: the next run tells the other side.
   if (opened === null) return;
   if (opened.stale !== null) return noteStale(session, merged.localPath, opened.stale);
@@ -54,7 +55,7 @@ export async function answerMailbox(
   const guid = theirs.mailboxGuid;
   // Who announces a mailbox decides whether stretches are told, and how the UIDs are cut.
   const bits = theirs.stretches !== undefined && mayTellStretches(session) ? stretchBits(theirs.uidNext) : null;
-  await using opened = await OpenedMailbox.of(session, guid, mergedByGuid.get(guid), bits);
+  await using opened = await OpenedMailbox.of(session, guid, mergedByGuid.get(guid), bits, theirs);
   if (opened === null || opened.stale !== null) {
     const ignore = session.rules.mode === 'one-way' && session.rules.localIs === 'source';
     if (opened?.stale) noteStale(session, opened.view.path, opened.stale);
@@ -94,11 +95,13 @@ async function converse(
     theirs,
     common,
     changes,
+    privateFlags: privateFlagsOf(session, ours, theirs, { changes, isWhole: common === null }),
     equal: common === null ? agreedStretches(session, ours, theirs) : null,
   });
   if (isEqual) return;
   notes.mailboxes.push({ ...outcome.report, guid: ours.mailboxGuid });
   await noteMet(session, opened, outcome);
+  if (outcome.privateFlags !== null) await keepPrivateFlags(session, ours.mailboxGuid, outcome.privateFlags);
   if (outcome.stale !== null) noteMismatch(session, opened.view.path, outcome.stale);
   if (outcome.state === null) notes.requireFullResync = true;
   else notes.state.set(ours.mailboxGuid, outcome.state);

@@ -3,6 +3,7 @@ import type { MailGuid, Modseq, Uid } from '@dsync/protocol';
 import type { ExpungeRecord, MailFacts, MailRecord } from '@dsync/storage';
 
 import type { MailFilter, Mode } from '../options.ts';
+import type { PrivateModseqs } from './private-flags.ts';
 
 /** One side of a mailbox: its numbers, mails and remembered expunges (ascending UIDs). */
 export interface MailSide {
@@ -14,6 +15,8 @@ export interface MailSide {
   /** Every mail; with a common state only what is new or changed since. */
   readonly mails: readonly MailRecord[];
   readonly expunges: readonly ExpungeRecord[];
+  /** Where the mailbox has private flags: on both sides or on none. */
+  readonly private?: PrivateModseqs;
   /** By UID; needed while the filter has a date or size. */
   readonly facts?: ReadonlyMap<Uid, MailFacts>;
   /**

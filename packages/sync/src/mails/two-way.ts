@@ -11,6 +11,7 @@ import type { MailMerge, MailMergeContext, MailRule, MailSide } from './mail-pla
 import { mergeFlags, sameFlags, spellings, type Flags, type Unexplained } from './merge-flags.ts';
 import { linkMails, linkMoved, placeMails, type Entry, type Placed } from './new-mails.ts';
 import { largerModseq, modseqAfter, PlanBuilder, uidNextOf, unchangedPlan } from './plan-builder.ts';
+import { PRIVATE_FLAGS } from './private-flags.ts';
 import { compareChanges, staleReason, type LoneChange, type StateComparison } from './state-changes.ts';
 
 /** @throws {SyncError} `UidsExhausted`; `Usage` for a filter's unknown flag */
@@ -119,12 +120,11 @@ class TwoWay {
     if (mail.uid !== uid) owner.renumber(mail, uid, rule);
   }
 
-  #mergePair({ local, remote }: CommonMail, unexplained: Unexplained): void {
+  #mergePair(pair: CommonMail, unexplained: Unexplained): void {
+    const { local, remote } = pair;
     if (local.flags === remote.flags && sameFlags(local, remote)) return;
     const preferLocal = local.modseq === remote.modseq ? this.#context.localStarts : local.modseq > remote.modseq;
-    const merged = preferLocal
-      ? mergeFlags(local, remote, unexplained, this.#spell)
-      : mergeFlags(remote, local, unexplained, this.#spell);
+    const merged = this.#withPrivateFlags(pair, unexplained, this.#merge(pair, unexplained, preferLocal), preferLocal);
     const localDiffers = !sameFlags(local, merged);
     const remoteDiffers = !sameFlags(remote, merged);
     let modseq = largerModseq(local.modseq, remote.modseq);
@@ -133,6 +133,24 @@ class TwoWay {
     this.#highest = largerModseq(this.#highest, modseq);
     if (localDiffers) this.#here.flag(local.uid, merged, modseq, 'flags-merged');
     if (remoteDiffers) this.#there.flag(remote.uid, merged, modseq, 'flags-merged');
+  }
+
+  #merge({ local, remote }: CommonMail, unexplained: Unexplained, preferLocal: boolean): Flags {
+    return preferLocal
+      ? mergeFlags(local, remote, unexplained, this.#spell)
+      : mergeFlags(remote, local, unexplained, this.#spell);
+  }
+
+  /** Private flags go by modseqs of their own. */
+  #withPrivateFlags(pair: CommonMail, unexplained: Unexplained, merged: Flags, preferLocal: boolean): Flags {
+    const { local, remote } = pair;
+    if (this.#local.private === undefined || this.#remote.private === undefined) return merged;
+    const ours = this.#local.private.mails.get(local.uid) ?? 0n;
+    const theirs = this.#remote.private.mails.get(remote.uid) ?? 0n;
+    const preferOurs = ours === theirs ? this.#context.localStarts : ours > theirs;
+    if (preferOurs === preferLocal) return merged;
+    const { flags } = this.#merge(pair, unexplained, preferOurs);
+    return { ...merged, flags: (merged.flags & ~PRIVATE_FLAGS) | (flags & PRIVATE_FLAGS) };
   }
 
   /** Makes a change that only the other side made since the common state. */
