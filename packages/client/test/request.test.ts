@@ -10,6 +10,15 @@ function request(command: 'sync' | 'backup', ...argv: string[]): SyncRequest {
   return buildRequest(options, rest, { command, settings, now: 1_700_000_000_000, environmentUser: 'env' });
 }
 
+test.each(['public', 'shared'])('a namespace of type %s is not taken for the one without a prefix', (type) => {
+  const overrides = [`namespace/x/type=${type}`, 'namespace/x/prefix=X/'];
+  const context = { settings: loadSettings({ file: null, overrides }), now: 0, environmentUser: 'env' };
+  const { options, rest } = parseOptions('sync', ['-n', 'X/', 'd'], SYNC_OPTIONS);
+  expect(() => buildRequest(options, rest, { command: 'sync', ...context })).toThrow(
+    '-n X/: a namespace of type public or shared is not synchronised',
+  );
+});
+
 test.each([
   ['sync', ['d'], { mode: 'two-way', reverse: false, algorithm: 'changed', state: null }],
   ['sync', ['-1', 'd'], { mode: 'one-way' }],

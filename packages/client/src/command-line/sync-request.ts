@@ -57,7 +57,7 @@ export function buildRequest(values: OptionValues, rest: readonly string[], cont
     reverse: values.has('reverse-sync'),
     algorithm: values.has('full-sync') || stateError !== null ? 'full' : state === null ? 'changed' : 'state',
     state,
-    selection: readSelection(values),
+    selection: readSelection(values, settings),
     filter: readFilter(values, context.now),
     lockTimeout: seconds(values, 'lock-timeout', '-l', 0),
     stallTimeout: seconds(values, 'timeout', '-T', DEFAULT_OPTIONS.stallTimeout),
@@ -109,14 +109,19 @@ function readState(values: OptionValues): { readonly state: SyncState | null; re
   return parsed.ok ? { state: parsed.state, stateError: null } : { state: null, stateError: parsed.reason };
 }
 
-function readSelection(values: OptionValues): Selection {
+function readSelection(values: OptionValues, { othersPrefixes }: Settings): Selection {
+  const namespaces = values.all('namespace');
+  // An unknown prefix stands for the namespace without one; this one is known, and is not that.
+  const others = namespaces.find((prefix) => othersPrefixes.includes(prefix));
+  if (others !== undefined)
+    throw new UsageError(`-n ${others}: a namespace of type public or shared is not synchronised`);
   const mailbox = values.get('mailbox');
   const guid = values.get('mailbox-guid');
   return {
     ...optional('mailbox', mailbox),
     ...optional('mailboxGuid', guid === undefined ? undefined : readGuid(guid)),
     exclude: values.all('exclude-mailbox'),
-    namespaces: values.all('namespace'),
+    namespaces,
     allNamespaces: values.has('all-namespaces'),
   };
 }

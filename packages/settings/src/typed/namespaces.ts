@@ -26,11 +26,7 @@ export interface SpecialUse {
 
 /** @throws {SettingsError} `BadValue` */
 export function readNamespaces(root: Section, used: Set<string>): readonly NamespaceSettings[] {
-  const sections = root.of('namespace').filter((s) => !new SettingReader([s], used).flag('disabled', false));
-  const privateOnes = sections.filter(
-    (s) => new SettingReader([s], used).choice('type', TYPES, 'private') === 'private',
-  );
-  const namespaces = privateOnes.map((section) => readNamespace(section, used));
+  const namespaces = sectionsOf(root, used, 'private').map((section) => readNamespace(section, used));
   if (namespaces.length === 0) return [{ ...NO_SECTION, name: 'inbox', prefix: '', separator: null, inbox: true }];
   const seen = new Set<string>();
   for (const { prefix, name } of namespaces) {
@@ -45,6 +41,18 @@ export function readNamespaces(root: Section, used: Set<string>): readonly Names
   // Dovecot 2.3 takes the one with the empty prefix, or the only one.
   const owner = namespaces.find((n) => n.prefix === '') ?? namespaces[0];
   return namespaces.map((n) => (n === owner ? { ...n, inbox: true } : n));
+}
+
+/** Prefixes of namespaces that belong to more users than one. Their mail is not synchronised. */
+export function readOthersPrefixes(root: Section, used: Set<string>): readonly string[] {
+  return sectionsOf(root, used, 'other').map((section) => new SettingReader([section], used).text('prefix') ?? '');
+}
+
+function sectionsOf(root: Section, used: Set<string>, type: 'private' | 'other'): readonly Section[] {
+  return root.of('namespace').filter((section) => {
+    const read = new SettingReader([section], used);
+    return !read.flag('disabled', false) && read.choice('type', TYPES, 'private') === type;
+  });
 }
 
 const NO_SECTION = { hidden: false, list: true, location: null, specialUses: [] } as const;

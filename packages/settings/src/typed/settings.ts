@@ -3,7 +3,7 @@ import { expandPath, expandVariables, type VariableValues } from '../expand/vari
 import type { MailLocation } from '../expand/location.ts';
 import { readConfigFile, readOverride } from '../parse/parse-config.ts';
 import { Section } from '../parse/section.ts';
-import { readNamespaces, readLocation, type NamespaceSettings } from './namespaces.ts';
+import { readNamespaces, readLocation, readOthersPrefixes, type NamespaceSettings } from './namespaces.ts';
 import { bad, SettingReader } from './read.ts';
 import { readTls, type TlsSettings } from './tls.ts';
 
@@ -17,6 +17,8 @@ export interface Settings {
   readonly mailLocation: MailLocation | null;
   readonly mailHome: string | null;
   readonly namespaces: readonly NamespaceSettings[];
+  /** Of namespaces that are configured and left out: `type = public` and `shared`. */
+  readonly othersPrefixes: readonly string[];
   /** `mail_fsync = never`. */
   readonly fsync: boolean;
   readonly hostname: string | null;
@@ -69,6 +71,7 @@ export function settingsOf(root: Section, used: Set<string> = new Set()): Settin
     mailLocation: readLocation(read),
     mailHome: read.text('mail_home') ?? null,
     namespaces: readNamespaces(root, used),
+    othersPrefixes: readOthersPrefixes(root, used),
     fsync: read.choice('mail_fsync', { optimized: 'on', always: 'on', never: 'off' }, 'on') === 'on',
     hostname: read.text('hostname') ?? null,
     doveadmPort: read.number('doveadm_port', 0, 0, 65_535) || DEFAULT_PORT,
