@@ -156,6 +156,21 @@ function privateFlags(version: Pairing['version']): void {
       await expectAfterRun(end, ['backup', ...fromHere]);
       await setLetters(user, ['FRS', 'DFa', '']);
       await expectAfterRun(end, ['backup', ...fromThere]);
+      // And merged, but kept at the destination alone.
+      await store(user, '1 +FLAGS.SILENT (\\Seen)');
+      await setLetters(user, ['FR', 'DFa', 'S']);
+      await sync('sync', '-1', ...fromHere);
+      expect(await flags()).toEqual({
+        theirs: ['\\Answered \\Flagged \\Seen', '\\Flagged \\Draft Keyword', '\\Seen'],
+        ours: ['FR', 'DFa', 'S'],
+      });
+      await setLetters(user, ['FR', 'DFa', '']);
+      await store(user, '2 +FLAGS.SILENT (\\Seen)');
+      await sync('sync', '-1', ...fromThere);
+      expect(await flags()).toEqual({
+        theirs: ['\\Answered \\Flagged \\Seen', '\\Flagged \\Seen \\Draft Keyword', '\\Seen'],
+        ours: ['FRS', 'DFSa', ''],
+      });
       // What everybody sees there has nobody's own flag.
       const shared = await readdir(join(ends.dovecot.home(user), 'public/.Box/cur'));
       expect(shared.filter((name) => /:2,.*S/.test(name))).toEqual([]);
