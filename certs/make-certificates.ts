@@ -73,8 +73,8 @@ function makeCertificate(
   });
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = forge.pki.publicKeyFromPem(keys.publicKey);
-  // A leading zero keeps the serial number positive (RFC 5280 §4.1.2.2).
-  certificate.serialNumber = `00${randomBytes(15).toString('hex')}`;
+  // Positive (RFC 5280 §4.1.2.2), and without leading zeros, of which DER allows at most one.
+  certificate.serialNumber = `01${randomBytes(15).toString('hex')}`;
   const now = Date.now();
   const day = 24 * 3600 * 1000;
   certificate.validity.notBefore = new Date(days > 0 ? now - day : now + (days - 1) * day);
