@@ -3,6 +3,7 @@ import { fuzzDoveadm, fuzzRecords, fuzzSession, fuzzText } from '../../packages/
 import { fuzzLogin } from '../../packages/server/test-kit/fuzz.ts';
 import { fuzzConfig, fuzzExpansion } from '../../packages/settings/test-kit/fuzz.ts';
 import {
+  fuzzDovecotLog,
   fuzzJournalRows,
   fuzzKeywords,
   fuzzMailboxLog,
@@ -125,6 +126,20 @@ export const TARGETS: readonly Target[] = [
     seeds: async () => [Buffer.alloc(72, 1), Buffer.alloc(50, 4)],
     delivered: false,
     inCi: 5_000,
+  },
+  {
+    name: 'dovecot-log',
+    run: fuzzDovecotLog,
+    // A header, an expunge, the UIDVALIDITY.
+    seeds: async () => [
+      Buffer.from(
+        `0103280011223344020000000000000000000000000000000100000000000000010000000000000080808087` +
+          `90ed000007000000${'ab'.repeat(16)}80808084200000001800040001000000`,
+        'hex',
+      ),
+    ],
+    delivered: false,
+    inCi: 10_000,
   },
   {
     name: 'names',

@@ -9,6 +9,7 @@ import { mailboxGuid } from '@dsync/protocol';
 import { StoreError } from '../src/errors.ts';
 import * as rows from '../src/journal/journal-rows.ts';
 import { RowError } from '../src/journal/row-bytes.ts';
+import { collectExpunges } from '../src/maildir/dovecot-log.ts';
 import { compareArrival, parseFileName, printFileName, sizeIn } from '../src/maildir/file-name.ts';
 import { addKeywords, keywordsOf, lettersFor, parseKeywords, printKeywords } from '../src/maildir/keywords-file.ts';
 import { parseMailboxLog, printMailboxLog } from '../src/maildir/mailbox-log.ts';
@@ -54,6 +55,12 @@ export function fuzzSubscriptions(input: Buffer): void {
 export function fuzzMailboxLog(input: Buffer): void {
   const records = parseMailboxLog(input);
   deepStrictEqual(parseMailboxLog(printMailboxLog(records)), records);
+}
+
+export function fuzzDovecotLog(input: Buffer): void {
+  const found = new Map<number, string>();
+  collectExpunges(input, found);
+  for (const guid of found.values()) if (!/^[0-9a-f]{32}$/.test(guid)) throw new Error('not a GUID');
 }
 
 /** Names of files and directories. */

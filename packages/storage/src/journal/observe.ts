@@ -4,7 +4,14 @@
  * Modseqs: all mails that arrived together get one new modseq, all that were expunged together another, and each mail
  * whose flags changed its own; so the side where users changed more has the higher modseq.
  */
-import type { MailboxGuid, MailboxPath, MailGuid, Modseq, Uid } from '@dsync/protocol';
+import {
+  uid as checkedUid,
+  type MailboxGuid,
+  type MailboxPath,
+  type MailGuid,
+  type Modseq,
+  type Uid,
+} from '@dsync/protocol';
 
 import { addToDigest, mailDigest, subtractFromDigest } from '../digest.ts';
 import type { JournalExpunge, JournalHead, JournalMail, JournalStep } from './journal.ts';
@@ -29,6 +36,8 @@ export interface Listing {
   /** Ascending UIDs, all below `uidNext`. */
   readonly mails: readonly ObservedMail[];
   readonly fingerprint: string;
+  /** Mails that came and went unseen, as far as another program has noted them; asked for only if there may be any. */
+  readonly passed?: () => ReadonlyMap<number, string>;
 }
 
 export interface Remembered {
@@ -72,7 +81,7 @@ export function countedModseq(head: JournalHead, mail: JournalMail): Modseq {
 function baseline(listing: Listing, modseq: Modseq, digestOfAttributes: bigint): JournalStep {
   const put = listing.mails.map((mail) => newMail(mail, modseq));
   const digest = put.reduce((sum, mail) => addToDigest(sum, mailDigest(mail)), digestOfAttributes);
-  const { mails, ...numbers } = listing;
+  const { mails, passed: _, ...numbers } = listing;
   return {
     head: { ...numbers, highestModseq: modseq, baseModseq: 0n, messages: mails.length, digest, historyFrom: modseq },
     reset: true,
@@ -93,11 +102,14 @@ function compare({ head, mails }: Remembered, listing: Listing): Observation {
 
   const tally = new Tally(head);
   const put: JournalMail[] = [];
-  if (expunged.length > 0) tally.next();
-  const expunges = expunged.map((mail): JournalExpunge => {
-    tally.take(mail);
-    return { uid: mail.uid, guid: mail.guid, modseq: tally.highest };
-  });
+  const passed = passedUnseen(head, arrived, listing);
+  if (expunged.length + passed.length > 0) tally.next();
+  for (const mail of expunged) tally.take(mail);
+  const expunges = [...expunged, ...passed].map(({ uid, guid }): JournalExpunge => ({
+    uid,
+    guid,
+    modseq: tally.highest,
+  }));
   for (const [before, now] of replaced) {
     if (isChange(before, now)) tally.next();
     const mail = changedMail(before, now, tally.highest);
@@ -112,7 +124,7 @@ function compare({ head, mails }: Remembered, listing: Listing): Observation {
     put.push(mail);
   }
 
-  const { mails: _, ...numbers } = listing;
+  const { mails: _mails, passed: _passed, ...numbers } = listing;
   const next: JournalHead = {
     ...head,
     ...numbers,
@@ -122,9 +134,22 @@ function compare({ head, mails }: Remembered, listing: Listing): Observation {
   };
   const changed = put.length > 0 || expunges.length > 0 || !sameHead(head, next);
   return {
-    step: { before: head, head: next, put, remove: expunges.map(({ uid }) => uid), expunged: expunges },
+    step: { before: head, head: next, put, remove: expunged.map(({ uid }) => uid), expunged: expunges },
     changed,
   };
+}
+
+/** UIDs are given once: what has one above those that were given at the last look, and is not there, came and went since. */
+function passedUnseen(
+  { uidNext }: JournalHead,
+  arrived: readonly ObservedMail[],
+  listing: Listing,
+): { readonly uid: Uid; readonly guid: string }[] {
+  const here = new Set<number>(arrived.map(({ uid }) => uid));
+  if (listing.passed === undefined || listing.uidNext - uidNext <= here.size) return [];
+  return [...listing.passed()]
+    .filter(([uid]) => uid >= uidNext && uid < listing.uidNext && !here.has(uid))
+    .map(([uid, guid]) => ({ uid: checkedUid(uid), guid }));
 }
 
 /** Calls `visit` for every UID of two ascending lists, in order. */

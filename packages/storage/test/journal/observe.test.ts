@@ -98,6 +98,23 @@ describe('a look', () => {
     expect([1, 4, 5, 6, 7].map((n) => box.mail(n)?.modseq)).toEqual([3n, 1n, 4n, 5n, 5n]);
   });
 
+  test('that finds UIDs given since, and no mails under them, asks who has noted what they were', () => {
+    const box = new Watched();
+    const passed = (): ReadonlyMap<number, string> => new Map([2, 9, 10, 11, 12, 13].map((n) => [n, `noted${n}`]));
+    box.look([mail(1)], { passed });
+    box.look([mail(1), mail(11)], { uidNext: 13, passed });
+    expect(box.expunges).toEqual([
+      [10, 'noted10', 2n],
+      [12, 'noted12', 2n],
+    ]);
+    expect(box.head).toMatchObject({ highestModseq: 3n, messages: 2 });
+    const nobody = (): never => {
+      throw new Error('nothing came and went');
+    };
+    box.look([mail(1), mail(11), mail(13), mail(14)], { uidNext: 15, passed: nobody });
+    expect(box.expunges).toHaveLength(2);
+  });
+
   test("keeps users' last action per flag, whatever came before", () => {
     const box = new Watched();
     box.look([mail(1, { flags: FLAG.seen, keywords: ['Old'] })]);

@@ -11,6 +11,7 @@ import {
   printFileName,
   sizeIn,
 } from '../../src/maildir/file-name.ts';
+import { collectExpunges } from '../../src/maildir/dovecot-log.ts';
 import { addKeywords, keywordsOf, lettersFor, parseKeywords, printKeywords } from '../../src/maildir/keywords-file.ts';
 import { Layout } from '../../src/maildir/layout.ts';
 import { parseMailboxLog, printMailboxLog } from '../../src/maildir/mailbox-log.ts';
@@ -341,4 +342,54 @@ test.prop([
   const places = [0, ...cuts.map((cut) => Math.min(cut, text.length)).toSorted((a, b) => a - b), text.length];
   places.slice(1).forEach((to, i) => counter.add(Buffer.from(text.slice(places[i], to))));
   expect([counter.physical, counter.virtual]).toEqual([text.length, text.replace(/\r?\n/g, '\r\n').length]);
+});
+
+describe('a Dovecot’s index log', () => {
+  const header = Buffer.from('01032800112233440200000000000000000000000000000001000000000000000100000000000000', 'hex');
+  const record = (type: number, data: Buffer): Buffer => {
+    const size = data.length + 8;
+    const head = Buffer.from([0x80, 0x80, 0x80 | (size >> 9), 0x80 | ((size >> 2) & 0x7f), 0, 0, 0, 0]);
+    head.writeUInt32LE(type, 4);
+    return Buffer.concat([head, data]);
+  };
+  const gone = (n: number, guid: string): Buffer => {
+    const uid = Buffer.alloc(4);
+    uid.writeUInt32LE(n);
+    return Buffer.concat([uid, Buffer.from(guid, 'hex')]);
+  };
+  const asked = record(0x0000ed90, Buffer.concat([gone(7, GUID), gone(300, 'ab'.repeat(16))]));
+  const done = record(0x1000ed90, gone(7, '00'.repeat(16)));
+  const other = record(0x1000cd91, Buffer.from('0900000009000000', 'hex'));
+  const newValidity = record(0x20, Buffer.from('1800040001000000', 'hex'));
+  const newUidNext = record(0x20, Buffer.from('1c00040001000000', 'hex'));
+  const BOTH = [
+    [7, GUID],
+    [300, 'ab'.repeat(16)],
+  ];
+  const damaged = (at: number, value: number): Buffer =>
+    Buffer.concat([Buffer.from(header).fill(value, at, at + 1), asked]);
+
+  plain.each([
+    ['asked for and done', [header, other, asked, done, newUidNext], BOTH],
+    ['asked for', [header, asked], BOTH],
+    ['of another UIDVALIDITY', [header, asked, newValidity], []],
+    ['after it was set', [header, newValidity, asked], BOTH],
+    ['a record being written', [header, asked, Buffer.alloc(16)], BOTH],
+    ['a record cut off', [header, done, asked.subarray(0, 40)], []],
+    ['no log', [Buffer.from('something else that is longer than a header is')], []],
+    ['an empty file', [], []],
+  ] as const)('%s', (_, parts, expected) => {
+    const found = new Map<number, string>();
+    collectExpunges(Buffer.concat(parts), found);
+    expect([...found]).toEqual(expected);
+  });
+
+  plain.each([
+    ['of another version', 0, 2],
+    ['of the other order of bytes', 32, 0],
+  ])('%s is not read', (_, at, value) => {
+    const found = new Map<number, string>();
+    collectExpunges(damaged(at, value), found);
+    expect(found.size).toBe(0);
+  });
 });

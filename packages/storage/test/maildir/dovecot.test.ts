@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
-import { mailboxGuid, mailGuid, uid, type MailboxPath } from '@dsync/protocol';
+import { guid128, mailboxGuid, mailGuid, uid, type MailboxPath } from '@dsync/protocol';
 
 import { describeWith } from '../../../../tests/support/needs.ts';
 import {
@@ -204,6 +204,22 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
       await using content = await mailbox.read(uid(7), mailGuid('plain'));
       expect(content).toMatchObject({ pop3Uidl: 'pop-7', pop3Order: 4, received: RECEIVED + 7 });
       expect(dovecot.complaints()).toEqual([]);
+    });
+  });
+
+  test('what it brought and expunged between two looks is known from its log', async () => {
+    await withThree({}, 'maildir:~/Maildir', async (store, dovecot) => {
+      dovecot.fetch(NAME);
+      await using mailbox = await open(store);
+      await mailbox.changes();
+      for (const text of ['kept', 'gone', 'last']) dovecot.save(NAME, body(text).toString());
+      const gone = dovecot.fetch(NAME).find(({ uid: number }) => number === '11');
+      dovecot.run('expunge', 'mailbox', NAME, 'uid', '11');
+      const { mails, expunges } = await mailbox.changes();
+      expect(mails.map((mail) => Number(mail.uid))).toEqual([3, 5, 7, 10, 12]);
+      const guid = guid128(gone?.guid ?? '');
+      expect(expunges).toEqual([{ uid: 11, guid, modseq: expect.any(BigInt) }]);
+      expect(guid).toMatch(/^[0-9a-f]{32}$/);
     });
   });
 

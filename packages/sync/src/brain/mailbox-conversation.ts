@@ -13,10 +13,11 @@
  */
 import type { Body, MessageOf, Modseq, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
-import { StoreError, type Attribute, type MailFacts, type PrivateFlags } from '@dsync/storage';
+import { StoreError, type Attribute, type MailboxChanges, type MailFacts, type PrivateFlags } from '@dsync/storage';
 
 import { identityOf } from '../mails/identity.ts';
 import type { MailPlan } from '../mails/mail-plan.ts';
+import { changesSinceTheirs } from '../mails/own-since.ts';
 import { largerModseq } from '../mails/plan-builder.ts';
 import { privateModseqs } from '../mails/private-flags.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
@@ -94,6 +95,8 @@ class Exchange implements AsyncDisposable {
   /** As this side will remember them; null: it has none, or there is no plan that could be carried out. */
   #privateFlags: PrivateFlags | null;
   #remoteCounts: MailCounts = NO_MAILS;
+  /** What is told to have changed here. */
+  #changes: MailboxChanges;
 
   private constructor(
     session: Session,
@@ -108,6 +111,7 @@ class Exchange implements AsyncDisposable {
     this.#recognition = recognition;
     this.#session = session;
     this.#talk = talk;
+    this.#changes = talk.changes;
     this.#facts = facts;
     this.#attributes = attributes;
     this.#sendsLists = (localIs !== 'destination' || dryRun) && !onlyAsks;
@@ -145,12 +149,15 @@ class Exchange implements AsyncDisposable {
   }
 
   async #sendTrack(): Promise<void> {
-    const { conversation, changes, common, equal } = this.#talk;
+    const { conversation, common, equal, mayBeOlder } = this.#talk;
     if (this.#sendsLists) {
       const { rules, channel } = this.#session;
       for (const message of attributeMessages(this.#attributes, channel.peer.isDovecot))
         await conversation.send(message);
       await this.#end();
+      // The peer never waits for a list before it has sent its own.
+      if (mayBeOlder) await this.#flushAndWait(this.#planned);
+      const changes = this.#changes;
       // A Dovecot that a backup reverts, or that looks for dates, dies of an expunge in the list; that the mail is not in the
       // list tells it the same.
       const isDeadly = rules.mode === 'backup' || needsFacts(rules.filter);
@@ -176,7 +183,12 @@ class Exchange implements AsyncDisposable {
     }
     if (this.#sendsMails) {
       const requests = await this.#flushAndWait(this.#requested);
-      const mails = new MailExport(this.#talk.view, conversation, changes.mails, peerIsOurs(this.#session.channel));
+      const mails = new MailExport(
+        this.#talk.view,
+        conversation,
+        this.#changes.mails,
+        peerIsOurs(this.#session.channel),
+      );
       const { observer, sending } = this.#session;
       await sending.run(() =>
         mails.send(requests, (done) => observer.mailsSent?.(this.#talk.view.path, done, requests.length)),
@@ -216,7 +228,13 @@ class Exchange implements AsyncDisposable {
         recognition: this.#recognition,
         lookup: await lookupIn(this.#talk),
       };
-      const merged = await mergeLists(this.#session, this.#talk, own, theirs);
+      const { changes, common, mayBeOlder } = this.#talk;
+      if (mayBeOlder && common !== null) {
+        const { highestModseq } = this.#talk.theirs;
+        const mails = changesSinceTheirs(changes.mails, theirs.mails, common.lastCommonUid, highestModseq);
+        this.#changes = { ...changes, mails };
+      }
+      const merged = await mergeLists(this.#session, { ...this.#talk, changes: this.#changes }, own, theirs);
       this.#noteMerge(merged);
       const { plan } = merged;
       const changed = planAttributes(this.#attributes, attributes, {
@@ -270,7 +288,8 @@ class Exchange implements AsyncDisposable {
     const { plan, theirPlan, equalAfter } = merged;
     const { rules, observer, channel } = this.#session;
     const { path } = this.#talk.view;
-    this.#equalAfter = equalAfter;
+    // Whether the state was one of this store is not known: the next run looks at all of the mailbox.
+    this.#equalAfter = equalAfter && !this.#talk.mayBeOlder;
     this.#privateFlags = merged.privateFlags;
     if (rules.dryRun) this.#plans = { local: plan.operations, remote: theirPlan.operations };
     if (!peerIsOurs(channel)) this.#remoteCounts = countMails(theirPlan.operations);

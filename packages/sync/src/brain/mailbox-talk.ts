@@ -19,6 +19,8 @@ export interface MailboxTalk {
   readonly changes: MailboxChanges;
   /** Own private flags; null: the other end has none in this mailbox. */
   readonly privateFlags: PrivateFlags | null;
+  /** With a common state that others made: what changed before it may be among the own changes. */
+  readonly mayBeOlder: boolean;
   /** Neither side tells the mails in these; null: it tells all. */
   readonly equal: EqualStretches | null;
 }

@@ -2,7 +2,7 @@
  * What a side remembers of its mailboxes for the next run with the same Dovecot. A Dovecot goes by a few numbers to see whether
  * a mailbox has to be looked at, and those of both sides can be the same by chance; our own kind goes by a digest.
  */
-import type { Channel, MailboxGuid, MessageOf } from '@dsync/protocol';
+import type { Channel, MailboxGuid, MessageOf, Modseq } from '@dsync/protocol';
 import { type MailboxStatus, type MailStore, StoreError } from '@dsync/storage';
 
 import { isUnchanged, type MailboxSyncState } from '../state/sync-state.ts';
@@ -31,12 +31,12 @@ export function hasChanged({ told, met, rules, channel }: Session, guid: Mailbox
 }
 
 /**
- * Whether a mailbox's state was made after this side had last met the Dovecot: by two Dovecots of which one had this very
- * store. Its modseqs are then those of that Dovecot's index, and say nothing of what this side's history has.
+ * The own modseq when this side last met the Dovecot, if a mailbox's state was made after that: by two Dovecots of which one
+ * had this very store. Its modseqs are then those of that Dovecot's index, and say nothing of what this side's history has.
  */
-export function isForeign(met: Session['met'], guid: MailboxGuid, state: MailboxSyncState): boolean {
+export function metBefore(met: Session['met'], guid: MailboxGuid, state: MailboxSyncState): Modseq | null {
   const before = met.get(guid);
-  return before !== undefined && state.lastCommonModseq > before;
+  return before !== undefined && state.lastCommonModseq > before ? before : null;
 }
 
 /** Notes a mailbox that both sides have found equal. */

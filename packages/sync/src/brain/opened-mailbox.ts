@@ -1,13 +1,15 @@
 /** A mailbox as one conversation has it: open, locked, with its numbers and what is to be told of it. */
 import type { MailboxGuid, MessageOf } from '@dsync/protocol';
-import type { Mailbox, MailboxChanges, MailboxStatus } from '@dsync/storage';
+import type { Mailbox, MailboxChanges } from '@dsync/storage';
 
 import { digestStretches, stretchBits } from '../mails/equal-stretches.ts';
+import { largerModseq } from '../mails/plan-builder.ts';
 import { mayUseCommon } from '../mails/plan-mails.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
-import { mailboxMessage, staleReason } from './announce-mailbox.ts';
-import { hasChanged, isForeign } from './met-before.ts';
+import { mailboxMessage } from './announce-mailbox.ts';
+import { changesSince, changesSinceMet, NO_CHANGES } from './changes-since.ts';
+import { hasChanged, metBefore } from './met-before.ts';
 import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
 import { type Announced, highestPrivateModseq } from './private-talk.ts';
 import { peerIsOurs, type Session } from './session.ts';
@@ -31,10 +33,14 @@ export class OpenedMailbox implements AsyncDisposable {
   readonly changes: MailboxChanges;
   /** Why the common state does not hold on this side. */
   readonly stale: string | null;
+  /** Others made the common state: what changed before it may be among the changes. */
+  readonly isForeign: boolean;
   readonly #lock: AsyncDisposable | null;
 
   private constructor(
-    fields: Pick<OpenedMailbox, 'view' | 'mailbox' | 'message' | 'common' | 'changes' | 'stale'>,
+    fields: Pick<OpenedMailbox, 'view' | 'mailbox' | 'message' | 'common' | 'changes' | 'stale'> & {
+      readonly isForeign?: boolean;
+    },
     lock: AsyncDisposable | null,
   ) {
     this.view = fields.view;
@@ -43,6 +49,7 @@ export class OpenedMailbox implements AsyncDisposable {
     this.common = fields.common;
     this.changes = fields.changes;
     this.stale = fields.stale;
+    this.isForeign = fields.isForeign === true;
     this.#lock = lock;
   }
 
@@ -100,9 +107,17 @@ export class OpenedMailbox implements AsyncDisposable {
     // Nobody has that number, so a Dovecot will not find the mailbox equal, and it raises nothing there.
     const message = differs ? { ...numbers, firstRecentUid: 0 } : numbers;
     if (common !== null) {
-      const { changes, stale } = isForeign(session.met, guid, common)
-        ? { changes: NO_CHANGES, stale: FOREIGN }
-        : await changesSince(view, status, common);
+      const met = metBefore(session.met, guid, common);
+      if (met !== null) {
+        // A Dovecot believes no state with a modseq that its peer has not reached.
+        const raised = { ...message, highestModseq: largerModseq(message.highestModseq, common.lastCommonModseq) };
+        const since = await changesSinceMet(session, view, status, common, {
+          met,
+          hasPrivate: message.highestPrivateModseq > 0n,
+        });
+        return new OpenedMailbox({ view, mailbox, message: raised, common, ...since, isForeign: true }, lock);
+      }
+      const { changes, stale } = await changesSince(view, status, common);
       return new OpenedMailbox({ view, mailbox, message, common, changes, stale }, lock);
     }
     const fields = { view, mailbox, common, stale: null };
@@ -132,23 +147,6 @@ function guidNow({ notes }: Session, merged: MergedMailbox | undefined): Mailbox
 /** How UIDs are cut to stretches that are told: as our own numbers say, or the peer's; null: none are told. */
 export type StretchBits = 'own' | number | null;
 
-const FOREIGN = 'the state was made by other programs since this side has last met its peer';
-
-const NO_CHANGES: MailboxChanges = { mails: [], expunges: [] };
-
 async function everythingIn(view: MailboxView): Promise<MailboxChanges> {
   return (await view.changes(null)) ?? NO_CHANGES;
-}
-
-async function changesSince(
-  view: MailboxView,
-  status: MailboxStatus,
-  common: MailboxSyncState,
-): Promise<{ readonly changes: MailboxChanges; readonly stale: string | null }> {
-  const stale = staleReason(common, status);
-  if (stale !== null) return { changes: NO_CHANGES, stale };
-  const changes = await view.changes({ uid: common.lastCommonUid, modseq: common.lastCommonModseq });
-  if (changes === null)
-    return { changes: NO_CHANGES, stale: `the history does not reach back to modseq ${common.lastCommonModseq}` };
-  return { changes, stale: null };
 }

@@ -12,7 +12,7 @@ import { equalState, provenEqual, recentSettled } from './announce-mailbox.ts';
 import { isFiltering, masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind } from './mail-messages.ts';
-import { isForeign, recallMet, rememberMet } from './met-before.ts';
+import { metBefore, recallMet, rememberMet } from './met-before.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
@@ -71,7 +71,7 @@ const HELD_BACK =
 
 /** A mailbox of which no state is told is compared in full. */
 function withoutForeign(states: SyncState, met: Session['met']): SyncState {
-  return new Map([...states].filter(([guid, state]) => !isForeign(met, guid, state)));
+  return new Map([...states].filter(([guid, state]) => metBefore(met, guid, state) === null));
 }
 
 async function sendStates(channel: Channel, states: SyncState): Promise<void> {

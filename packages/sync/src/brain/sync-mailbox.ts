@@ -96,6 +96,7 @@ async function converse(
     common,
     changes,
     privateFlags: privateFlagsOf(session, ours, theirs, { changes, isWhole: common === null }),
+    mayBeOlder: common !== null && opened.isForeign,
     equal: common === null ? agreedStretches(session, ours, theirs) : null,
   });
   if (isEqual) return;
