@@ -3,6 +3,7 @@ import { fuzzDoveadm, fuzzRecords, fuzzSession, fuzzText } from '../../packages/
 import { fuzzLogin } from '../../packages/server/test-kit/fuzz.ts';
 import { fuzzConfig, fuzzExpansion } from '../../packages/settings/test-kit/fuzz.ts';
 import {
+  fuzzDovecotHistory,
   fuzzDovecotLog,
   fuzzJournalRows,
   fuzzKeywords,
@@ -37,6 +38,14 @@ const texts =
 const opening = texts(
   'VERSION\tdoveadm-server\t1\t2\nPLAIN\tAGRvdmVhZG0AeA==\n\tanna\tdsync-server\t-uanna\n',
   'VERSION\tdoveadm-client\t1\t4\n-\n+\n\0\0\0\0\u0003\n+\nL\0\0\0\u0006\u0003warn\n\0\0\0\0\u0002ab',
+);
+
+/** The log of a Dovecot's index: a header, flags set and taken away, a keyword, all keywords taken away, an expunge. */
+const HISTORY = Buffer.from(
+  '0103280007000000010000000000000000000000000000000100000000000000010000000000000080808085040000000100' +
+    '000009000000080000008080808504000000010000000900000000080000808080860004000000000400536f6d6501000000' +
+    '03000000808080840008000001000000090000008080808491cd00100200000002000000',
+  'hex',
 );
 
 export const TARGETS: readonly Target[] = [
@@ -117,6 +126,13 @@ export const TARGETS: readonly Target[] = [
     name: 'subscriptions',
     run: fuzzSubscriptions,
     seeds: texts('V\t2\n\nINBOX\nWork\t2024\n&AOk-\n\u0001tx\n', 'INBOX\nWork.2024\n&AOk-\n'),
+    delivered: false,
+    inCi: 10_000,
+  },
+  {
+    name: 'dovecot-history',
+    run: fuzzDovecotHistory,
+    seeds: async () => [HISTORY],
     delivered: false,
     inCi: 10_000,
   },

@@ -9,7 +9,9 @@ import { mailboxGuid } from '@dsync/protocol';
 import { StoreError } from '../src/errors.ts';
 import * as rows from '../src/journal/journal-rows.ts';
 import { RowError } from '../src/journal/row-bytes.ts';
+import { undoneIn } from '../src/maildir/dovecot-history.ts';
 import { collectExpunges } from '../src/maildir/dovecot-log.ts';
+import { parseDovecotLog, recordsOf } from '../src/maildir/dovecot-records.ts';
 import { compareArrival, parseFileName, printFileName, sizeIn } from '../src/maildir/file-name.ts';
 import { addKeywords, keywordsOf, lettersFor, parseKeywords, printKeywords } from '../src/maildir/keywords-file.ts';
 import { parseMailboxLog, printMailboxLog } from '../src/maildir/mailbox-log.ts';
@@ -61,6 +63,13 @@ export function fuzzDovecotLog(input: Buffer): void {
   const found = new Map<number, string>();
   collectExpunges(input, found);
   for (const guid of found.values()) if (!/^[0-9a-f]{32}$/.test(guid)) throw new Error('not a GUID');
+}
+
+const MAILS = Array.from({ length: 100 }, (_, i) => ({ uid: i + 1 }));
+
+export function fuzzDovecotHistory(input: Buffer): void {
+  const log = parseDovecotLog(input);
+  if (log !== null) undoneIn([...recordsOf(log)], MAILS);
 }
 
 /** Names of files and directories. */

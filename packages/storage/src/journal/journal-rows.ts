@@ -83,6 +83,8 @@ export function headRow(head: JournalHead): Row {
     .text(head.digest.toString(16))
     .text(head.fingerprint)
     .big(head.historyFrom);
+  // Rows of earlier programs end here.
+  if (head.readTo !== undefined) writer.text(head.readTo);
   return { key: guidKey(ROW.head, head.guid), value: writer.take() };
 }
 
@@ -100,6 +102,7 @@ export function parseHead({ key, value }: Row): JournalHead {
     digest: parseDigest(row.text()),
     fingerprint: row.text(),
     historyFrom: row.big(),
+    ...(row.atEnd ? {} : { readTo: row.text() }),
   };
   row.end();
   must(

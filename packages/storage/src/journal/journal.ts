@@ -38,6 +38,8 @@ export interface JournalHead {
   readonly fingerprint: string;
   /** The history of expunges is complete for changes after this modseq. */
   readonly historyFrom: Modseq;
+  /** How far another program's own history of the mailbox has been read, in the driver's words; absent: not known. */
+  readonly readTo?: string;
 }
 
 export interface JournalAttribute {

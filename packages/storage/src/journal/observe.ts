@@ -26,6 +26,22 @@ export interface ObservedMail {
   readonly name: string;
 }
 
+/** A user's last action on a mail, which no comparison shows: flags and keywords that came after the last look, and were taken away again. */
+export interface Undone {
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  /** The least modseq of it. */
+  readonly modseq: Modseq;
+}
+
+/** What another program's own history tells. */
+export interface Others {
+  /** How far it has been read, in the driver's words. */
+  readonly readTo: string;
+  /** By UID. */
+  readonly undone: ReadonlyMap<number, Undone>;
+}
+
 /** A mailbox as it is now. */
 export interface Listing {
   readonly guid: MailboxGuid;
@@ -38,6 +54,7 @@ export interface Listing {
   readonly fingerprint: string;
   /** Mails that came and went unseen, as far as another program has noted them; asked for only if there may be any. */
   readonly passed?: () => ReadonlyMap<number, string>;
+  readonly others?: Others;
 }
 
 export interface Remembered {
@@ -81,9 +98,18 @@ export function countedModseq(head: JournalHead, mail: JournalMail): Modseq {
 function baseline(listing: Listing, modseq: Modseq, digestOfAttributes: bigint): JournalStep {
   const put = listing.mails.map((mail) => newMail(mail, modseq));
   const digest = put.reduce((sum, mail) => addToDigest(sum, mailDigest(mail)), digestOfAttributes);
-  const { mails, passed: _, ...numbers } = listing;
+  const { mails, passed: _, others, ...numbers } = listing;
+  const readTo = readToOf(others);
   return {
-    head: { ...numbers, highestModseq: modseq, baseModseq: 0n, messages: mails.length, digest, historyFrom: modseq },
+    head: {
+      ...numbers,
+      ...readTo,
+      highestModseq: modseq,
+      baseModseq: 0n,
+      messages: mails.length,
+      digest,
+      historyFrom: modseq,
+    },
     reset: true,
     put,
   };
@@ -93,11 +119,12 @@ function compare({ head, mails }: Remembered, listing: Listing): Observation {
   const arrived: ObservedMail[] = [];
   const expunged: JournalMail[] = [];
   const replaced: (readonly [JournalMail, ObservedMail])[] = [];
+  const undone = listing.others?.undone;
   walk(mails, listing.mails, (before, now) => {
     if (before === undefined) {
       if (now !== undefined) arrived.push(now);
     } else if (now === undefined) expunged.push(before);
-    else if (!sameRow(before, now)) replaced.push([before, now]);
+    else if (!sameRow(before, now) || undone?.has(now.uid) === true) replaced.push([before, now]);
   });
 
   const tally = new Tally(head);
@@ -111,23 +138,28 @@ function compare({ head, mails }: Remembered, listing: Listing): Observation {
     modseq: tally.highest,
   }));
   for (const [before, now] of replaced) {
-    if (isChange(before, now)) tally.next();
-    const mail = changedMail(before, now, tally.highest);
+    const action = untold(before, now, undone?.get(now.uid));
+    if (action === null && sameRow(before, now)) continue;
+    if (isChange(before, now) || action !== null) tally.next(action?.modseq);
+    const mail = withUndone(changedMail(before, now, tally.highest), action, tally.highest);
     tally.take(before);
     tally.add(mail);
     put.push(mail);
   }
   if (arrived.length > 0) tally.next();
   for (const now of arrived) {
-    const mail = newMail(now, tally.highest);
+    const action = untold(null, now, undone?.get(now.uid));
+    if (action !== null) tally.next(action.modseq);
+    const mail = withUndone(newMail(now, tally.highest), action, tally.highest);
     tally.add(mail);
     put.push(mail);
   }
 
-  const { mails: _mails, passed: _passed, ...numbers } = listing;
+  const { mails: _mails, passed: _passed, others, ...numbers } = listing;
   const next: JournalHead = {
     ...head,
     ...numbers,
+    ...readToOf(others),
     highestModseq: tally.highest,
     messages: listing.mails.length,
     digest: tally.digest,
@@ -181,8 +213,9 @@ class Tally {
     this.highest = head.highestModseq;
   }
 
-  next(): void {
+  next(atLeast: Modseq = 0n): void {
     this.highest++;
+    if (atLeast > this.highest) this.highest = atLeast;
   }
 
   add(mail: JournalMail): void {
@@ -230,6 +263,30 @@ function changedMail(before: JournalMail, now: ObservedMail, modseq: Modseq): Jo
   };
 }
 
+function readToOf(others: Others | undefined): { readonly readTo?: string } {
+  return others === undefined ? {} : { readTo: others.readTo };
+}
+
+/** Of what was undone, what the two looks do not tell; null: nothing. */
+function untold(before: JournalMail | null, now: ObservedMail, undone: Undone | undefined): Undone | null {
+  if (undone === undefined || (before !== null && before.guid !== now.guid)) return null;
+  const flags = undone.flags & ~now.flags & ~(before?.flags ?? 0);
+  const keywords = withoutKeywords(withoutKeywords(undone.keywords, now.keywords), before?.keywords ?? []);
+  return flags === 0 && keywords.length === 0 ? null : { ...undone, flags, keywords };
+}
+
+function withUndone(mail: JournalMail, action: Undone | null, modseq: Modseq): JournalMail {
+  if (action === null) return mail;
+  return {
+    ...mail,
+    modseq,
+    addedFlags: mail.addedFlags & ~action.flags,
+    removedFlags: mail.removedFlags | action.flags,
+    addedKeywords: withoutKeywords(mail.addedKeywords, action.keywords),
+    removedKeywords: normalKeywords([...mail.removedKeywords, ...action.keywords]),
+  };
+}
+
 /** Whether a user would call it a change; a new file name or the case of a keyword is none. */
 function isChange(before: JournalMail, now: ObservedMail): boolean {
   return before.guid !== now.guid || before.flags !== now.flags || !sameKeywords(before.keywords, now.keywords);
@@ -250,6 +307,7 @@ function sameHead(a: JournalHead, b: JournalHead): boolean {
     a.uidNext === b.uidNext &&
     a.firstRecentUid === b.firstRecentUid &&
     a.fingerprint === b.fingerprint &&
+    a.readTo === b.readTo &&
     a.path.length === b.path.length &&
     a.path.every((part, i) => part === b.path[i])
   );

@@ -14,6 +14,7 @@ import { JournalConflict, type JournalHead } from '../journal/journal.ts';
 import { beginTracking, observe } from '../journal/observe.ts';
 import { Mutex } from '../mutex.ts';
 import { confirmExpunges } from './confirm-expunges.ts';
+import { readOthers } from './dovecot-history.ts';
 import { readDovecotExpunges } from './dovecot-log.ts';
 import { flush, headAt, headOf, type Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from '../dotlock.ts';
@@ -270,6 +271,7 @@ export class Box {
       firstRecentUid,
       mails: observed,
       passed: () => readDovecotExpunges(this.folder.places.index),
+      others: readOthers(this.folder.places.index, observed, head?.readTo),
       // A known fingerprint holds, however young: it was sealed (seal.ts).
       fingerprint: settled && (view.stamp.text === head?.fingerprint || view.settled) ? view.stamp.text : '',
     });

@@ -61,6 +61,7 @@ describe.each(KINDS)('a journal %s', (_, make) => {
       path: ['Ä', 'b c'],
       fingerprint: 'x'.repeat(5000),
       messages: 3,
+      readTo: '1795455180:2:4096',
     });
     const mails = [
       mailOf(1, {

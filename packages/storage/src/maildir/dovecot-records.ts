@@ -1,0 +1,114 @@
+/** The transaction log that a Dovecot keeps of a mailbox, record by record (storage-formats.md 3.2 to 3.4). Only read. */
+import fs from 'node:fs';
+
+import type { Modseq } from '@dsync/protocol';
+
+/** A Dovecot rotates its logs at 1 MiB. */
+const MAX_BYTES = 4 * 1024 * 1024;
+const HEADER = 40;
+
+export const TYPE = {
+  append: 0x2,
+  flags: 0x4,
+  keyword: 0x400,
+  keywordReset: 0x800,
+  modseq: 0x8000,
+  boundary: 0x80000,
+  attribute: 0x100000,
+  /** With the mark that every expunge has. */
+  expunge: 0x1 | 0xcd90,
+  expungeGuid: 0x2000 | 0xcd90,
+} as const;
+
+/** Notes what has already happened to the files, whoever did it. */
+const EXTERNAL = 0x10000000;
+/** Made by a synchroniser. */
+const SYNC = 0x20000000;
+const TYPE_BITS = 0x0fffffff;
+
+export interface DovecotLog {
+  readonly id: number;
+  readonly seq: number;
+  readonly modseq: Modseq;
+  readonly start: number;
+  readonly bytes: Buffer;
+}
+
+export interface LogRecord {
+  readonly type: number;
+  readonly data: Buffer;
+  /** Through Dovecot by somebody who is no synchroniser. */
+  readonly byUser: boolean;
+  /** HIGHESTMODSEQ with it. */
+  readonly modseq: Modseq;
+  readonly end: number;
+}
+
+/** Null where there is none, or none that can be read. */
+export function readDovecotLog(file: string): DovecotLog | null {
+  let bytes: Buffer;
+  try {
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    if (stat === undefined || !stat.isFile() || stat.size < HEADER || stat.size > MAX_BYTES) return null;
+    bytes = fs.readFileSync(file);
+  } catch {
+    return null;
+  }
+  return parseDovecotLog(bytes);
+}
+
+/** Null if it is none: of a later version, of the other byte order, marked as damaged. */
+export function parseDovecotLog(bytes: Buffer): DovecotLog | null {
+  if (bytes.length < HEADER || bytes[0] !== 1 || bytes[32] !== 1) return null;
+  const [id, seq, start] = [bytes.readUInt32LE(4), bytes.readUInt32LE(8), bytes.readUInt16LE(2)];
+  if (id === 0 || start < HEADER) return null;
+  return { id, seq, modseq: bytes.readBigUInt64LE(24), start, bytes };
+}
+
+/** All that is written as a whole; modseqs are counted from the beginning. */
+export function* recordsOf({ bytes, modseq: initial, start }: DovecotLog): Generator<LogRecord> {
+  let modseq = initial;
+  for (let at = start; at + 8 <= bytes.length;) {
+    const size = recordSize(bytes.readUInt32BE(at));
+    if (size < 8 || at + size > bytes.length) return;
+    const word = bytes.readUInt32LE(at + 4);
+    const type = word & TYPE_BITS;
+    const data = bytes.subarray(at + 8, at + size);
+    // A transaction that is still being written.
+    if (type === TYPE.boundary && data.length >= 4 && at + data.readUInt32LE(0) > bytes.length) return;
+    modseq = modseqWith(modseq, type, (word & EXTERNAL) !== 0, data);
+    at += size;
+    yield { type, data, byUser: (word & (EXTERNAL | SYNC)) === 0, modseq, end: at };
+  }
+}
+
+function modseqWith(modseq: Modseq, type: number, external: boolean, data: Buffer): Modseq {
+  switch (type) {
+    case TYPE.append:
+    case TYPE.flags:
+    case TYPE.keyword:
+    case TYPE.keywordReset:
+    case TYPE.attribute:
+      return modseq + 1n;
+    case TYPE.expunge:
+    case TYPE.expungeGuid:
+      return external ? modseq + 1n : modseq;
+    case TYPE.modseq: {
+      let highest = modseq;
+      for (let at = 0; at + 12 <= data.length; at += 12) {
+        const told = data.readBigUInt64LE(at + 4);
+        if (told > highest) highest = told;
+      }
+      return highest;
+    }
+    default:
+      return modseq;
+  }
+}
+
+/** Four times 7 bits, in units of four bytes; 0 while it is being written. */
+function recordSize(coded: number): number {
+  const bytes = [coded >>> 24, coded >>> 16, coded >>> 8, coded].map((byte) => byte & 0xff);
+  if (bytes.some((byte) => byte < 0x80)) return 0;
+  return bytes.reduce((units, byte) => units * 0x80 + (byte & 0x7f), 0) * 4;
+}
