@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { ALL_FLAGS, type Modseq } from '@dsync/protocol';
 
 import type { Others, Undone } from '../journal/observe.ts';
-import { type DovecotLog, type LogRecord, readDovecotLog, recordsOf, TYPE } from './dovecot-records.ts';
+import {
+  type DovecotLog,
+  type LogRecord,
+  readDovecotLog,
+  recordsOf,
+  setsUidValidity,
+  TYPE,
+} from './dovecot-records.ts';
 
 const LOG = 'dovecot.index.log';
 
@@ -22,7 +29,10 @@ export function readOthers(index: string, here: Mails, readTo: string | undefine
   const log = readDovecotLog(join(index, LOG));
   if (log === null) return { readTo: '', undone: new Map() };
   const { fresh, end } = freshRecords(index, log, readTo);
-  return { readTo: `${log.id}:${log.seq}:${end}`, undone: undoneIn(fresh, here) };
+  return {
+    readTo: `${log.id}:${log.seq}:${end}`,
+    undone: undoneIn(fresh.slice(fresh.findLastIndex(setsUidValidity) + 1), here),
+  };
 }
 
 /** What was written since, if all of it is still there, and where the log ends now. */

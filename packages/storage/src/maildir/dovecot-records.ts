@@ -10,6 +10,7 @@ const HEADER = 40;
 export const TYPE = {
   append: 0x2,
   flags: 0x4,
+  header: 0x20,
   keyword: 0x400,
   keywordReset: 0x800,
   modseq: 0x8000,
@@ -46,15 +47,18 @@ export interface LogRecord {
 
 /** Null where there is none, or none that can be read. */
 export function readDovecotLog(file: string): DovecotLog | null {
-  let bytes: Buffer;
+  const bytes = readDovecotLogBytes(file);
+  return bytes === null ? null : parseDovecotLog(bytes);
+}
+
+/** It is a help and never needed, so that whatever is wrong with it is no reason to fail. */
+export function readDovecotLogBytes(file: string): Buffer | null {
   try {
     const stat = fs.statSync(file, { throwIfNoEntry: false });
-    if (stat === undefined || !stat.isFile() || stat.size < HEADER || stat.size > MAX_BYTES) return null;
-    bytes = fs.readFileSync(file);
+    return stat?.isFile() === true && stat.size >= HEADER && stat.size <= MAX_BYTES ? fs.readFileSync(file) : null;
   } catch {
     return null;
   }
-  return parseDovecotLog(bytes);
 }
 
 /** Null if it is none: of a later version, of the other byte order, marked as damaged. */
@@ -104,6 +108,21 @@ function modseqWith(modseq: Modseq, type: number, external: boolean, data: Buffe
     default:
       return modseq;
   }
+}
+
+/** Where the UIDVALIDITY stands in the index's header. */
+const UID_VALIDITY = { from: 24, to: 28 } as const;
+
+/** Whether UIDs stand for other mails from here on. */
+export function setsUidValidity({ type, data }: LogRecord): boolean {
+  if (type !== TYPE.header) return false;
+  for (let at = 0; at + 4 <= data.length;) {
+    const offset = data.readUInt16LE(at);
+    const size = data.readUInt16LE(at + 2);
+    if (offset < UID_VALIDITY.to && offset + size > UID_VALIDITY.from) return true;
+    at += 4 + Math.ceil(size / 4) * 4;
+  }
+  return false;
 }
 
 /** Four times 7 bits, in units of four bytes; 0 while it is being written. */

@@ -229,6 +229,14 @@ describe('the log', () => {
       '7:1:108',
       some(2, 42n),
     ],
+    [
+      'of UIDs that stand for other mails now',
+      '7:1:40',
+      logFile(1, 7, 10, add, remove, record(0x20, Buffer.from('1800040001000000', 'hex'))),
+      undefined,
+      '7:1:104',
+      NOTHING,
+    ],
     ['half written', '7:1:40', logFile(1, 7, 10, add, remove.subarray(0, 20)), undefined, '7:1:64', NOTHING],
     [
       'a transaction half written',
