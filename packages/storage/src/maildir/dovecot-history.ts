@@ -9,6 +9,7 @@ import { ALL_FLAGS, type Modseq } from '@dsync/protocol';
 import type { Others, Undone } from '../journal/observe.ts';
 import {
   type DovecotLog,
+  endOf,
   type LogRecord,
   readDovecotLog,
   recordsOf,
@@ -41,17 +42,17 @@ function freshRecords(
   log: DovecotLog,
   readTo: string | undefined,
 ): { readonly fresh: readonly LogRecord[]; readonly end: number } {
-  const all = [...recordsOf(log)];
-  const end = all.at(-1)?.end ?? log.start;
+  const end = endOf(log);
+  if (readTo === undefined) return { fresh: [], end };
   // There was no log then, so that all of it is new.
-  if (readTo === '') return { fresh: all, end };
-  const [id, seq, offset = NaN] = (readTo ?? '').split(':').map(Number);
-  const after = (records: readonly LogRecord[]): LogRecord[] => records.filter((record) => record.end > offset);
+  if (readTo === '') return { fresh: [...recordsOf(log)], end };
+  const [id, seq, offset = NaN] = readTo.split(':').map(Number);
+  const after = (one: DovecotLog): LogRecord[] => [...recordsOf(one)].filter((record) => record.end > offset);
   if (id !== log.id) return { fresh: [], end };
-  if (seq === log.seq) return { fresh: after(all), end };
+  if (seq === log.seq) return { fresh: end > offset ? after(log) : [], end };
   const former = seq === log.seq - 1 ? readDovecotLog(join(index, `${LOG}.2`)) : null;
   if (former?.id !== id || former.seq !== seq) return { fresh: [], end };
-  return { fresh: [...after([...recordsOf(former)]), ...all], end };
+  return { fresh: [...after(former), ...recordsOf(log)], end };
 }
 
 /** One thing done to mails, in its order in the record. */

@@ -73,17 +73,31 @@ export function parseDovecotLog(bytes: Buffer): DovecotLog | null {
 export function* recordsOf({ bytes, modseq: initial, start }: DovecotLog): Generator<LogRecord> {
   let modseq = initial;
   for (let at = start; at + 8 <= bytes.length;) {
-    const size = recordSize(bytes.readUInt32BE(at));
-    if (size < 8 || at + size > bytes.length) return;
+    const size = wholeRecordAt(bytes, at);
+    if (size === 0) return;
     const word = bytes.readUInt32LE(at + 4);
     const type = word & TYPE_BITS;
     const data = bytes.subarray(at + 8, at + size);
-    // A transaction that is still being written.
-    if (type === TYPE.boundary && data.length >= 4 && at + data.readUInt32LE(0) > bytes.length) return;
     modseq = modseqWith(modseq, type, (word & EXTERNAL) !== 0, data);
     at += size;
     yield { type, data, byUser: (word & (EXTERNAL | SYNC)) === 0, modseq, end: at };
   }
+}
+
+/** Where the next record will begin. */
+export function endOf({ bytes, start }: DovecotLog): number {
+  let at = start;
+  for (let size = wholeRecordAt(bytes, at); size !== 0; size = wholeRecordAt(bytes, at)) at += size;
+  return at;
+}
+
+/** The bytes of a record; 0 if it is not written as a whole, or begins a transaction that is not. */
+function wholeRecordAt(bytes: Buffer, at: number): number {
+  if (at + 8 > bytes.length) return 0;
+  const size = recordSize(bytes.readUInt32BE(at));
+  if (size < 8 || at + size > bytes.length) return 0;
+  const isBoundary = (bytes.readUInt32LE(at + 4) & TYPE_BITS) === TYPE.boundary;
+  return isBoundary && size >= 12 && at + bytes.readUInt32LE(at + 8) > bytes.length ? 0 : size;
 }
 
 function modseqWith(modseq: Modseq, type: number, external: boolean, data: Buffer): Modseq {
@@ -125,9 +139,8 @@ export function setsUidValidity({ type, data }: LogRecord): boolean {
   return false;
 }
 
-/** Four times 7 bits, in units of four bytes; 0 while it is being written. */
+/** Four times 7 bits, each with the high bit set, in units of four bytes; 0 while it is being written. */
 function recordSize(coded: number): number {
-  const bytes = [coded >>> 24, coded >>> 16, coded >>> 8, coded].map((byte) => byte & 0xff);
-  if (bytes.some((byte) => byte < 0x80)) return 0;
-  return bytes.reduce((units, byte) => units * 0x80 + (byte & 0x7f), 0) * 4;
+  if ((coded & 0x80808080) >>> 0 !== 0x80808080) return 0;
+  return (((coded & 0x7f000000) >>> 3) | ((coded & 0x7f0000) >>> 2) | ((coded & 0x7f00) >>> 1) | (coded & 0x7f)) * 4;
 }
