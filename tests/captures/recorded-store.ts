@@ -218,6 +218,9 @@ function wrap(store: MailStore, own: Said, recorded: ReadonlyMap<MailboxGuid, Re
           return mailbox === null || facts === undefined ? mailbox : wrapMailbox(mailbox, facts);
         };
       if (key === 'readTree') return () => recordedTree(target, own);
+      // Every mailbox was looked at before, so that a missing mail is an expunged one, as for the recorded side.
+      if (key === 'recall')
+        return () => new Map([...own.mailboxes.keys()].map((guid) => [guid, { highestModseq: null, heldBack: null }]));
       const value: unknown = Reflect.get(target, key, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },

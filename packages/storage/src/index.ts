@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './digest.ts';
 export { Mutex } from './mutex.ts';
 export type * from './journal/journal.ts';
+export type * from './met.ts';
 export { JournalConflict } from './journal/journal.ts';
 export {
   observe,

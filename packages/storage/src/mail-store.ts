@@ -5,6 +5,8 @@
  */
 import type { Body, MailboxGuid, MailboxPath, MailGuid, Modseq, TimedHash, Uid } from '@dsync/protocol';
 
+import type { Met } from './met.ts';
+
 export interface StoreCapabilities {
   /** A mail keeps a GUID that we choose. */
   readonly keepsMailGuids: boolean;
@@ -278,12 +280,12 @@ export interface MailStore extends AsyncDisposable {
   /** The prefixes of its namespaces; absent: one namespace without prefix. */
   readonly namespacePrefixes?: readonly string[];
   /**
-   * HIGHESTMODSEQ of mailboxes as `remember` was told after earlier runs with this peer. A peer that sends no digests cannot
-   * tell that a mailbox has changed here if its own numbers happen to be the same.
+   * How mailboxes were, as `remember` was told in earlier runs with this peer. A peer that sends no digests cannot tell that a
+   * mailbox has changed here if its own numbers happen to be the same, nor why a mail is not here.
    */
-  recall?(peer: string): ReadonlyMap<MailboxGuid, Modseq>;
+  recall?(peer: string): ReadonlyMap<MailboxGuid, Met>;
   /** Mailboxes of which nothing new is told stay remembered as they were. */
-  remember?(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void>;
+  remember?(peer: string, met: ReadonlyMap<MailboxGuid, Met>): Promise<void>;
   /** What `rememberPrivate` was told of a mailbox last; null: nothing, or the mailbox was made anew since. */
   recallPrivate?(mailbox: MailboxGuid): PrivateFlags | null;
   /** Of a mailbox that this store does not have nothing is remembered. */

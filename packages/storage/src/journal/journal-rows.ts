@@ -5,10 +5,11 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-import type { MailboxGuid, MailboxPath, Modseq, Uid } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath, Uid } from '@dsync/protocol';
 import { ALL_FLAGS, isMailboxGuid, isMailGuid, isUid, MAX_UID } from '@dsync/protocol';
 
 import type { PrivateFlags, PrivateMail } from '../mail-store.ts';
+import type { Met, UidRanges } from '../met.ts';
 import type { JournalAttribute, JournalExpunge, JournalHead, JournalMail, JournalName } from './journal.ts';
 import { RowError, RowReader, RowWriter } from './row-bytes.ts';
 
@@ -247,17 +248,46 @@ export function metKey(peer: string, guid?: MailboxGuid): Buffer {
   return Buffer.concat(guid === undefined ? prefix : [...prefix, Buffer.from(guid, 'hex')]);
 }
 
-export function metRow(peer: string, guid: MailboxGuid, modseq: Modseq): Row {
-  return { key: metKey(peer, guid), value: writer.big(modseq).take() };
+/** A mailbox's HIGHESTMODSEQ is never 0, which stands for none; what is held back follows if there is anything. */
+export function metRow(peer: string, guid: MailboxGuid, { highestModseq, heldBack }: Met): Row {
+  writer.big(highestModseq ?? 0n);
+  if (heldBack !== null) {
+    writer.number(heldBack.uidValidity);
+    for (const ranges of [heldBack.theirs, heldBack.ours]) writeRanges(ranges);
+  }
+  return { key: metKey(peer, guid), value: writer.take() };
 }
 
-export function parseMet({ key, value }: Row): readonly [MailboxGuid, Modseq] {
+export function parseMet({ key, value }: Row): readonly [MailboxGuid, Met] {
   const row = new RowReader(value);
   const modseq = row.big();
+  const heldBack = row.atEnd ? null : { uidValidity: row.number(), theirs: readRanges(row), ours: readRanges(row) };
   row.end();
   const guid = key.toString('hex', MET_GUID);
   must(isMailboxGuid(guid));
-  return [guid, modseq];
+  return [guid, { highestModseq: modseq === 0n ? null : modseq, heldBack }];
+}
+
+/** Each number as what it is more than the one before. */
+function writeRanges(ranges: UidRanges): void {
+  writer.number(ranges.length);
+  let before = 0;
+  for (const [first, last] of ranges) {
+    writer.number(first - before).number(last - first);
+    before = last;
+  }
+}
+
+function readRanges(row: RowReader): UidRanges {
+  const ranges: (readonly [number, number])[] = [];
+  let before = 0;
+  for (let left = row.number(); left > 0; left--) {
+    const first = before + row.number();
+    before = first + row.number();
+    must(before <= MAX_UID);
+    ranges.push([first, before]);
+  }
+  return ranges;
 }
 
 export function privateRow(mailbox: MailboxGuid, { uidValidity, highestModseq, mails }: PrivateFlags): Row {

@@ -6,6 +6,7 @@ import type { MailboxGuid, MailboxPath, Modseq, Uid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { MailRecord, PrivateFlags } from '../mail-store.ts';
+import type { Met } from '../met.ts';
 
 /** What is remembered of one mail; `name` is the driver's own word for where it lies (Maildir: the file's base name). */
 export interface JournalMail extends MailRecord {
@@ -101,10 +102,10 @@ export interface Journal extends AsyncDisposable {
   writeNames(names: readonly JournalName[]): Promise<void>;
   /** Deleted mailboxes by GUID. */
   deletedMailboxes(): ReadonlyMap<MailboxGuid, number>;
-  /** HIGHESTMODSEQ of mailboxes after the last run with this peer; of some sixteen peers. */
-  metAt(peer: string): ReadonlyMap<MailboxGuid, Modseq>;
+  /** How mailboxes were after the last run with this peer; of some sixteen peers. */
+  metAt(peer: string): ReadonlyMap<MailboxGuid, Met>;
   /** Each replaces what was remembered of that mailbox; of a mailbox that is not in this journal nothing is. */
-  writeMet(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void>;
+  writeMet(peer: string, met: ReadonlyMap<MailboxGuid, Met>): Promise<void>;
   /** null: nothing is remembered since the mailbox began anew. */
   privateFlags(guid: MailboxGuid): PrivateFlags | null;
   /** Replaces what was remembered; of a mailbox that is not in this journal nothing is. */

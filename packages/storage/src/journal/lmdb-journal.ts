@@ -10,6 +10,7 @@ import type { RootDatabase } from 'lmdb';
 
 import { StoreError } from '../errors.ts';
 import type { PrivateFlags } from '../mail-store.ts';
+import type { Met } from '../met.ts';
 import * as rows from './journal-rows.ts';
 import { ROW, type Row, type RowKind } from './journal-rows.ts';
 import {
@@ -179,14 +180,14 @@ class LmdbJournal implements Journal {
     return new Map(this.#all(Buffer.from([ROW.deleted]), rows.parseDeleted));
   }
 
-  metAt(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+  metAt(peer: string): ReadonlyMap<MailboxGuid, Met> {
     return new Map(this.#all(rows.metKey(peer), rows.parseMet));
   }
 
-  writeMet(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
+  writeMet(peer: string, met: ReadonlyMap<MailboxGuid, Met>): Promise<void> {
     const here = this.heads();
-    const known = [...modseqs].filter(([guid]) => here.has(guid));
-    const put = known.map(([guid, modseq]) => rows.metRow(peer, guid, modseq));
+    const known = [...met].filter(([guid]) => here.has(guid));
+    const put = known.map(([guid, one]) => rows.metRow(peer, guid, one));
     const gone = [...this.metAt(peer).keys()].filter((guid) => !here.has(guid));
     return this.#write((db) => {
       for (const row of put) putRow(db, row);

@@ -2,6 +2,7 @@
 import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
 import type { PrivateFlags } from '../mail-store.ts';
+import type { Met } from '../met.ts';
 import {
   type Journal,
   type JournalAttribute,
@@ -63,7 +64,7 @@ class InMemory implements MemoryJournal {
   readonly #rows = new Map<MailboxGuid, Rows>();
   readonly #names = new Map<string, JournalName>();
   readonly #deleted = new Map<MailboxGuid, number>();
-  readonly #met = new Map<string, ReadonlyMap<MailboxGuid, Modseq>>();
+  readonly #met = new Map<string, ReadonlyMap<MailboxGuid, Met>>();
 
   heads(): ReadonlyMap<MailboxGuid, JournalHead> {
     return new Map(this.#heads);
@@ -126,12 +127,12 @@ class InMemory implements MemoryJournal {
     return new Map(this.#deleted);
   }
 
-  metAt(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+  metAt(peer: string): ReadonlyMap<MailboxGuid, Met> {
     return new Map(this.#met.get(peer));
   }
 
-  async writeMet(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
-    const all = [...this.metAt(peer), ...modseqs];
+  async writeMet(peer: string, met: ReadonlyMap<MailboxGuid, Met>): Promise<void> {
+    const all = [...this.metAt(peer), ...met];
     if (!this.#met.has(peer) && this.#met.size === PEERS_REMEMBERED) this.#met.clear();
     this.#met.set(peer, new Map(all.filter(([guid]) => this.#heads.has(guid))));
   }
@@ -161,7 +162,7 @@ class InMemory implements MemoryJournal {
     for (const [guid, rows] of this.#rows) copy.#rows.set(guid, rows.copy());
     for (const [key, name] of this.#names) copy.#names.set(key, name);
     for (const [guid, time] of this.#deleted) copy.#deleted.set(guid, time);
-    for (const [peer, modseqs] of this.#met) copy.#met.set(peer, modseqs);
+    for (const [peer, met] of this.#met) copy.#met.set(peer, met);
     return copy;
   }
 

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 
-import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { JournalName } from '../journal/journal.ts';
 import type { Mailbox, MailStore, PrivateFlags, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
+import type { Met } from '../met.ts';
 import { Mutex } from '../mutex.ts';
 import { Box } from './box.ts';
 import { noteChange } from './change-log.ts';
@@ -164,12 +165,12 @@ export class MaildirStore implements MailStore {
     });
   }
 
-  recall(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+  recall(peer: string): ReadonlyMap<MailboxGuid, Met> {
     return this.#context.journal.metAt(peer);
   }
 
-  async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
-    await this.#context.journal.writeMet(peer, modseqs);
+  async remember(peer: string, met: ReadonlyMap<MailboxGuid, Met>): Promise<void> {
+    await this.#context.journal.writeMet(peer, met);
   }
 
   recallPrivate(mailbox: MailboxGuid): PrivateFlags | null {

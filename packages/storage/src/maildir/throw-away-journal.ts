@@ -73,7 +73,7 @@ class ThrowAway implements Journal {
     return this.#base.metAt(peer);
   }
 
-  /** Modseqs of this run mean nothing in the next one. */
+  /** Modseqs of this run mean nothing in the next one, and a mailbox of which nothing is known loses nothing. */
   async writeMet(): Promise<void> {}
 
   privateFlags(guid: MailboxGuid): ReturnType<Journal['privateFlags']> {

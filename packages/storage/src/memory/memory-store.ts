@@ -1,9 +1,10 @@
 /** A store in memory: the plainest that does everything, and the measure of the others. */
-import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { applySync } from '../journal/apply-sync.ts';
 import type { Mailbox, MailStore, PrivateFlags, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
+import type { Met } from '../met.ts';
 import { Locks } from './locks.ts';
 import { MemoryMailbox } from './memory-mailbox.ts';
 import { isInbox, MemoryState, type Box, type MemoryStoreOptions } from './memory-state.ts';
@@ -90,12 +91,12 @@ class InMemoryStore implements MemoryStore {
     this.#state.remember(path, { subscribed, subscriptionChangedAt: at });
   }
 
-  recall(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+  recall(peer: string): ReadonlyMap<MailboxGuid, Met> {
     return this.#state.journal.metAt(peer);
   }
 
-  async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
-    await this.#state.journal.writeMet(peer, modseqs);
+  async remember(peer: string, met: ReadonlyMap<MailboxGuid, Met>): Promise<void> {
+    await this.#state.journal.writeMet(peer, met);
   }
 
   recallPrivate(mailbox: MailboxGuid): PrivateFlags | null {

@@ -3,7 +3,7 @@
  * `Archive/`. A name belongs to the namespace with the longest prefix that it begins with; `INBOX` alone to the one with
  * `inbox`.
  */
-import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type {
@@ -16,6 +16,7 @@ import type {
   TreeNode,
   TreeSnapshot,
 } from '../mail-store.ts';
+import type { Met } from '../met.ts';
 import { visibleNamespaces, type NamespaceFacts } from './selection.ts';
 
 export interface Namespace extends NamespaceFacts {
@@ -167,13 +168,13 @@ class NamespacedStore implements MailStore {
     await place.namespace.store.setSubscribed(place.path, subscribed, at);
   }
 
-  recall(peer: string): ReadonlyMap<MailboxGuid, Modseq> {
+  recall(peer: string): ReadonlyMap<MailboxGuid, Met> {
     return new Map(this.#namespaces.flatMap(({ store }) => [...(store.recall?.(peer) ?? [])]));
   }
 
   /** Each store takes what is its own. */
-  async remember(peer: string, modseqs: ReadonlyMap<MailboxGuid, Modseq>): Promise<void> {
-    for (const { store } of this.#namespaces) await store.remember?.(peer, modseqs);
+  async remember(peer: string, met: ReadonlyMap<MailboxGuid, Met>): Promise<void> {
+    for (const { store } of this.#namespaces) await store.remember?.(peer, met);
   }
 
   recallPrivate(mailbox: MailboxGuid): PrivateFlags | null {

@@ -13,6 +13,7 @@ import {
   type JournalHead,
   type JournalMail,
   type JournalName,
+  type Met,
 } from '@dsync/storage';
 
 import { openLmdbJournal } from '../../src/journal/lmdb-journal.ts';
@@ -41,6 +42,8 @@ const KINDS: readonly (readonly [string, () => Promise<() => Promise<Journal>>])
     },
   ],
 ];
+
+const metAt = (highestModseq: bigint): Met => ({ highestModseq, heldBack: null });
 
 describe.each(KINDS)('a journal %s', (_, make) => {
   test('is empty at first', async () => {
@@ -172,18 +175,38 @@ describe.each(KINDS)('a journal %s', (_, make) => {
       await journal.write([{ head: headOf(1) }, { head: headOf(2) }]);
       expect([...journal.metAt('a.example')]).toEqual([]);
       const modseqs = [(1n << 63n) - 1n, 7n, 8n] as const;
-      await journal.writeMet('a.example', new Map(modseqs.map((modseq, i) => [box(i + 1), modseq])));
-      await journal.writeMet('b.example', new Map([[box(1), 9n]]));
+      await journal.writeMet('a.example', new Map(modseqs.map((modseq, i) => [box(i + 1), metAt(modseq)])));
+      await journal.writeMet('b.example', new Map([[box(1), metAt(9n)]]));
     }
     await using journal = await open();
     expect([...journal.metAt('a.example')]).toEqual([
-      [box(1), (1n << 63n) - 1n],
-      [box(2), 7n],
+      [box(1), metAt((1n << 63n) - 1n)],
+      [box(2), metAt(7n)],
     ]);
     await journal.dropMailbox(box(1), null);
-    await journal.writeMet('a.example', new Map([[box(2), 10n]]));
-    expect([...journal.metAt('a.example')]).toEqual([[box(2), 10n]]);
-    expect([...journal.metAt('b.example')]).toEqual([[box(1), 9n]]);
+    await journal.writeMet('a.example', new Map([[box(2), metAt(10n)]]));
+    expect([...journal.metAt('a.example')]).toEqual([[box(2), metAt(10n)]]);
+    expect([...journal.metAt('b.example')]).toEqual([[box(1), metAt(9n)]]);
+  });
+
+  test('remembers what a filter has kept from one side', async () => {
+    const open = await make();
+    const ranges = [
+      [1, 1],
+      [3, 900],
+      [70_000, 4_294_967_294],
+    ] as const;
+    const met: ReadonlyMap<ReturnType<typeof box>, Met> = new Map([
+      [box(1), { highestModseq: null, heldBack: { uidValidity: 4_294_967_295, theirs: ranges, ours: [] } }],
+      [box(2), { highestModseq: 7n, heldBack: { uidValidity: 1, theirs: [], ours: ranges } }],
+    ]);
+    {
+      await using journal = await open();
+      await journal.write([{ head: headOf(1) }, { head: headOf(2) }]);
+      await journal.writeMet('a.example', met);
+    }
+    await using journal = await open();
+    expect(journal.metAt('a.example')).toEqual(met);
   });
 
   test('remembers private flags until the mailbox is made anew or gone', async () => {
@@ -214,8 +237,8 @@ describe.each(KINDS)('a journal %s', (_, make) => {
   test('remembers few peers, and always the present one', async () => {
     await using journal = await (await make())();
     await journal.write([{ head: headOf(1) }]);
-    for (let n = 1; n <= 17; n += 1) await journal.writeMet(`host${n}`, new Map([[box(1), BigInt(n)]]));
-    expect([...journal.metAt('host17')]).toEqual([[box(1), 17n]]);
+    for (let n = 1; n <= 17; n += 1) await journal.writeMet(`host${n}`, new Map([[box(1), metAt(BigInt(n))]]));
+    expect([...journal.metAt('host17')]).toEqual([[box(1), metAt(17n)]]);
     expect([...journal.metAt('host1'), ...journal.metAt('host16')]).toEqual([]);
   });
 

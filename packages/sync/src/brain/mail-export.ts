@@ -1,5 +1,5 @@
 /** Answers a peer's requests for mails with their bytes. */
-import type { Conversation, MessageOf } from '@dsync/protocol';
+import type { Conversation, MessageOf, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
 import type { MailRecord } from '@dsync/storage';
 
@@ -12,12 +12,21 @@ export class MailExport {
   readonly #byUid: ReadonlyMap<number, MailRecord>;
   readonly #byGuid = new Map<string, MailRecord>();
 
-  /** @param answersByUid the peer tells instances of one GUID apart by UID (our own kind); Dovecot wants no UID here */
-  constructor(view: MailboxView, conversation: Conversation, offered: readonly MailRecord[], answersByUid: boolean) {
+  /**
+   * @param answersByUid the peer tells instances of one GUID apart by UID (our own kind); Dovecot wants no UID here
+   * @param moves UIDs under which mails were offered, by those that they have
+   */
+  constructor(
+    view: MailboxView,
+    conversation: Conversation,
+    offered: readonly MailRecord[],
+    answersByUid: boolean,
+    moves: ReadonlyMap<Uid, Uid>,
+  ) {
     this.#view = view;
     this.#conversation = conversation;
     this.#answersByUid = answersByUid;
-    this.#byUid = new Map(offered.map((mail) => [mail.uid, mail]));
+    this.#byUid = new Map(offered.map((mail) => [moves.get(mail.uid) ?? mail.uid, mail]));
     for (const mail of offered) if (!this.#byGuid.has(mail.guid)) this.#byGuid.set(mail.guid, mail);
   }
 
@@ -40,7 +49,7 @@ export class MailExport {
     // Asked for by UID alone: where GUIDs cannot be shared.
     const byUid = request.guid === undefined;
     const reply: Writable<MessageOf<'mail'>> = { kind: 'mail', guid: byUid ? '' : mail.guid };
-    if (byUid || this.#answersByUid) reply.uid = mail.uid;
+    if (byUid || this.#answersByUid) reply.uid = request.uid ?? mail.uid;
     const content = await this.#view.read(mail.uid, mail.guid);
     // Vanished meanwhile: the peer leaves it out, the next run tells it why.
     if (content === null) return await this.#conversation.send(reply);

@@ -13,7 +13,14 @@
  */
 import type { Body, MessageOf, Modseq, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
-import { StoreError, type Attribute, type MailboxChanges, type MailFacts, type PrivateFlags } from '@dsync/storage';
+import {
+  StoreError,
+  type Attribute,
+  type HeldBack,
+  type MailboxChanges,
+  type MailFacts,
+  type PrivateFlags,
+} from '@dsync/storage';
 
 import { identityOf } from '../mails/identity.ts';
 import type { MailPlan } from '../mails/mail-plan.ts';
@@ -26,12 +33,13 @@ import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
 import { countMails, NO_MAILS } from './count-mails.ts';
 import { allEnded, type Deferred, deferred } from './deferred.ts';
 import { commonState, ownState } from './end-states.ts';
-import { factsNeeded, needsFacts } from './handshake.ts';
+import { factsNeeded, isFiltering, needsFacts } from './handshake.ts';
 import { ChangeCollector, changeMessages, expectKind, isKind, withShortGuids } from './mail-messages.ts';
 import { MailExport } from './mail-export.ts';
 import { MailImport } from './mail-import.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
 import { planAttributes } from './merge-attributes.ts';
+import { apartFromSource, expectApart, heldBackIn } from './met-before.ts';
 import {
   foreseenDigest,
   lookupIn,
@@ -43,6 +51,7 @@ import {
 import { Recognition } from './recognition.ts';
 import { peerIsOurs, type Session } from './session.ts';
 import { withoutEqual } from './tell-stretches.ts';
+import type { ToldList } from './told-list.ts';
 
 export interface MailboxOutcome {
   readonly report: MailboxReport;
@@ -54,6 +63,8 @@ export interface MailboxOutcome {
   readonly highestModseq: Modseq;
   /** What is to be remembered of private flags; null: there are none, or it is not certain which mails have them. */
   readonly privateFlags: PrivateFlags | null;
+  /** What only one side has now. */
+  readonly apart: HeldBack | null;
 }
 
 /**
@@ -85,6 +96,10 @@ class Exchange implements AsyncDisposable {
   readonly #applied = deferred<MailCounts>();
   readonly #peerState = deferred<MessageOf<'mailboxState'>>();
   #plan: MailPlan | null = null;
+  /** The own list as the peer is to be told it, if that depends on the peer's. */
+  #list: ToldList | null = null;
+  #moves: ReadonlyMap<Uid, Uid> = new Map();
+  #apart: HeldBack | null;
   /** Whether both sides hold the same afterwards; if not, nothing is common that a later run could start from. */
   #equalAfter = true;
   #import: MailImport | null = null;
@@ -118,6 +133,7 @@ class Exchange implements AsyncDisposable {
     this.#receivesLists = localIs !== 'source' || dryRun;
     this.#sendsMails = localIs !== 'destination' && !dryRun;
     this.#receivesMails = localIs !== 'source' && !dryRun;
+    this.#apart = this.#receivesLists ? heldBackIn(session, talk) : apartFromSource(session, talk, facts);
   }
 
   static async open(session: Session, talk: MailboxTalk): Promise<Exchange> {
@@ -145,6 +161,7 @@ class Exchange implements AsyncDisposable {
       stale: this.#stale,
       highestModseq: this.#leastModseq(),
       privateFlags: this.#import?.uidsChanged ? null : this.#privateFlags,
+      apart: this.#apart,
     };
   }
 
@@ -155,21 +172,25 @@ class Exchange implements AsyncDisposable {
       for (const message of attributeMessages(this.#attributes, channel.peer.isDovecot))
         await conversation.send(message);
       await this.#end();
+      if (!this.#receivesLists) await expectApart(this.#session, this.#talk.ours.mailboxGuid, this.#apart);
       // The peer never waits for a list before it has sent its own.
-      if (mayBeOlder) await this.#flushAndWait(this.#planned);
-      const changes = this.#changes;
+      if (mayBeOlder || this.#waitsToTell) await this.#flushAndWait(this.#planned);
       // A Dovecot that a backup reverts, or that looks for dates, dies of an expunge in the list; that the mail is not in the
       // list tells it the same.
       const isDeadly = rules.mode === 'backup' || needsFacts(rules.filter);
       const keepsSilent = isDeadly && channel.peer.isDovecot && common === null;
+      const { changes, facts, hashes } = this.#list ?? {
+        changes: this.#changes,
+        facts: this.#facts,
+        hashes: this.#recognition.hashes,
+      };
       const told = keepsSilent ? { ...changes, expunges: [] } : peerIsOurs(channel) ? changes : withShortGuids(changes);
-      const { hashes } = this.#recognition;
       const { privateFlags } = this.#talk;
       const modseqs = privateFlags === null ? null : privateModseqs(privateFlags).mails;
       for (const message of changeMessages(
         withoutEqual(told, equal),
         common?.lastCommonUid ?? 0,
-        this.#facts,
+        facts,
         modseqs,
         hashes,
       ))
@@ -183,13 +204,9 @@ class Exchange implements AsyncDisposable {
     }
     if (this.#sendsMails) {
       const requests = await this.#flushAndWait(this.#requested);
-      const mails = new MailExport(
-        this.#talk.view,
-        conversation,
-        this.#changes.mails,
-        peerIsOurs(this.#session.channel),
-      );
-      const { observer, sending } = this.#session;
+      const { observer, sending, channel } = this.#session;
+      const offered = this.#changes.mails;
+      const mails = new MailExport(this.#talk.view, conversation, offered, peerIsOurs(channel), this.#moves);
       await sending.run(() =>
         mails.send(requests, (done) => observer.mailsSent?.(this.#talk.view.path, done, requests.length)),
       );
@@ -235,7 +252,7 @@ class Exchange implements AsyncDisposable {
         this.#changes = { ...changes, mails };
       }
       const merged = await mergeLists(this.#session, { ...this.#talk, changes: this.#changes }, own, theirs);
-      this.#noteMerge(merged);
+      await this.#noteMerge(merged);
       const { plan } = merged;
       const changed = planAttributes(this.#attributes, attributes, {
         ...this.#session.rules,
@@ -279,13 +296,26 @@ class Exchange implements AsyncDisposable {
     this.#peerState.resolve(state);
   }
 
-  #noteMerge(merged: MergedLists): void {
+  /** A Dovecot that is told nothing that could make it expunge a mail is told at once: where no UID is without its mail, none is missing. */
+  get #waitsToTell(): boolean {
+    const { common, ours, theirs } = this.#talk;
+    if ([ours, theirs].every(({ messages, uidNext }) => messages === uidNext - 1)) return false;
+    const { channel, rules } = this.#session;
+    if (!this.#sendsLists || !this.#receivesLists || !channel.peer.isDovecot || common !== null) return false;
+    return isFiltering(rules.filter) || heldBackIn(this.#session, this.#talk) !== null;
+  }
+
+  async #noteMerge(merged: MergedLists): Promise<void> {
     if (merged.kind === 'stale-state') {
       this.#stale = merged.reason;
       this.#privateFlags = null;
       return;
     }
-    const { plan, theirPlan, equalAfter } = merged;
+    const { plan, theirPlan, equalAfter, told, moves, apart } = merged;
+    this.#apart = apart;
+    this.#moves = moves;
+    await expectApart(this.#session, this.#talk.ours.mailboxGuid, apart);
+    this.#list = told;
     const { rules, observer, channel } = this.#session;
     const { path } = this.#talk.view;
     // Whether the state was one of this store is not known: the next run looks at all of the mailbox.

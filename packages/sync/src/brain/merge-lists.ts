@@ -1,18 +1,24 @@
 /** Both sides' lists of one mailbox become both sides' plans, and what is foreseen of the mailbox then. */
 import type { MessageOf, Uid } from '@dsync/protocol';
-import type { Attribute, MailFacts, PrivateFlags } from '@dsync/storage';
+import type { Attribute, HeldBack, MailFacts, PrivateFlags } from '@dsync/storage';
 
+import { SyncError } from '../errors.ts';
 import { digestAfter } from '../mails/digest-after.ts';
+import { eitherHeldBack } from '../mails/held-back.ts';
 import { identityOf } from '../mails/identity.ts';
 import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts';
 import { unchangedPlan } from '../mails/plan-builder.ts';
 import { planMails } from '../mails/plan-mails.ts';
+import { planSafely } from '../mails/plan-safely.ts';
 import { privateAfter, privateModseqs, type PrivateModseqs } from '../mails/private-flags.ts';
+import { isFiltering } from './handshake.ts';
 import type { ChangeCollector } from './mail-messages.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
+import { heldBackIn } from './met-before.ts';
 import type { Recognition } from './recognition.ts';
 import { peerIsOurs, type Session } from './session.ts';
 import { wholeListOf } from './tell-stretches.ts';
+import { safeList, type ToldList } from './told-list.ts';
 
 /** What the own side has besides its list. */
 export interface OwnSide {
@@ -32,6 +38,12 @@ export type MergedLists =
       readonly equalAfter: boolean;
       /** Own private flags afterwards, if there are any. */
       readonly privateFlags: PrivateFlags | null;
+      /** The own list as the peer is to be told it. */
+      readonly told: ToldList;
+      /** Which own mails are told under other UIDs than they have. */
+      readonly moves: ReadonlyMap<Uid, Uid>;
+      /** What only one side has then, with a Dovecot at the other end. */
+      readonly apart: HeldBack | null;
     }
   /** The common state does not hold: the mailbox is left alone. */
   | { readonly kind: 'stale-state'; readonly plan: MailPlan; readonly reason: string };
@@ -70,12 +82,26 @@ export async function mergeLists(
     ...(facts === null ? {} : { facts: theirs.facts }),
   };
   const identified = await recognition.identify(local, remote, theirs);
-  const merge = planMails(identified.local, identified.remote, contextOf(session, talk, recognition));
+  const context = contextOf(session, talk, recognition);
+  const known = heldBackIn(session, talk);
+  checkTellsAll(session, talk, identified.remote);
+  const merge = session.channel.peer.isDovecot
+    ? planSafely(identified.local, identified.remote, context, known)
+    : { ...planMails(identified.local, identified.remote, context), ...NOTHING_APART };
   if (merge.kind === 'stale-state') return { ...merge, plan: unchangedPlan(local) };
   const plan = identified.restore(merge.local, 'local');
   const theirPlan = identified.restore(merge.remote, 'remote');
   const privateFlags = privateFlagsAfter(talk, theirs, { plan, theirPlan });
-  return { kind: 'plan', plan, theirPlan, equalAfter: merge.equalAfter, privateFlags };
+  return {
+    kind: 'plan',
+    plan,
+    theirPlan,
+    equalAfter: merge.equalAfter,
+    privateFlags,
+    told: safeList({ changes: talk.changes, facts, hashes: recognition.hashes }, theirs, merge),
+    moves: merge.moves,
+    apart: talk.common === null ? merge.apart : eitherHeldBack(known, merge.apart),
+  };
 }
 
 /**
@@ -93,6 +119,23 @@ export function privateFlagsAfter(
 /** As far as the peer has told them. */
 function theirPrivate({ theirs }: MailboxTalk, told: ChangeCollector | null): PrivateModseqs {
   return { highestModseq: theirs.highestPrivateModseq, mails: told?.privateModseqs ?? new Map() };
+}
+
+const NOTHING_APART = { standIns: [], moves: new Map<Uid, Uid>(), apart: null };
+
+/**
+ * A Dovecot from 2.4.3 on does not tell of mails outside the filter. Nothing of ours can stand in for them then, and it would
+ * expunge those that are not here.
+ * @throws {SyncError} `BadPeerData`
+ */
+function checkTellsAll({ rules, channel }: Session, { common, view }: MailboxTalk, remote: MailSide): void {
+  if (!channel.peer.isDovecot || rules.mode !== 'two-way' || !isFiltering(rules.filter) || common !== null) return;
+  if (remote.mails.length >= remote.messages) return;
+  const name = view.path.join('/');
+  throw new SyncError(
+    'BadPeerData',
+    `the other side tells ${remote.mails.length} of its ${remote.messages} mails in ${name}, and would expunge others: a filter can be used with it for backup and -1 only`,
+  );
 }
 
 /**

@@ -9,7 +9,7 @@ import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { mailboxMessage } from './announce-mailbox.ts';
 import { changesSince, changesSinceMet, NO_CHANGES } from './changes-since.ts';
-import { hasChanged, metBefore } from './met-before.ts';
+import { hasChanged, isApart, metBefore } from './met-before.ts';
 import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
 import { type Announced, highestPrivateModseq } from './private-talk.ts';
 import { peerIsOurs, type Session } from './session.ts';
@@ -107,6 +107,8 @@ export class OpenedMailbox implements AsyncDisposable {
     // Nobody has that number, so a Dovecot will not find the mailbox equal, and it raises nothing there.
     const message = differs ? { ...numbers, firstRecentUid: 0 } : numbers;
     if (common !== null) {
+      if (isApart(session, guid))
+        return new OpenedMailbox({ view, mailbox, message, common, changes: NO_CHANGES, stale: APART }, lock);
       const met = metBefore(session.met, guid, common);
       if (met !== null) {
         // A Dovecot believes no state with a modseq that its peer has not reached.
@@ -146,6 +148,8 @@ function guidNow({ notes }: Session, merged: MergedMailbox | undefined): Mailbox
 
 /** How UIDs are cut to stretches that are told: as our own numbers say, or the peer's; null: none are told. */
 export type StretchBits = 'own' | number | null;
+
+const APART = 'a filter has kept mails on one side since';
 
 async function everythingIn(view: MailboxView): Promise<MailboxChanges> {
   return (await view.changes(null)) ?? NO_CHANGES;

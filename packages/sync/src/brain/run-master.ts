@@ -9,10 +9,10 @@ import type { MailCounts, SyncObserver, SyncReport, TreeCounts } from '../report
 import type { SyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { equalState, provenEqual, recentSettled } from './announce-mailbox.ts';
-import { isFiltering, masterRules } from './handshake.ts';
+import { masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind } from './mail-messages.ts';
-import { metBefore, recallMet, rememberMet } from './met-before.ts';
+import { isApart, metBefore, recallMet, rememberMet } from './met-before.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
@@ -35,8 +35,8 @@ export async function runMaster(
   const given = rules.algorithm === 'state' ? options.state : null;
   try {
     const view = storeForRun(store, rules);
-    const met = recallMet(view, channel, rules);
-    const common = given && withoutForeign(given, met);
+    const met = recallMet(view, channel);
+    const common = given && usableStates(given, { met, rules });
     const session: Session = {
       store: view,
       channel,
@@ -50,8 +50,6 @@ export async function runMaster(
       sending: new Mutex(),
       notes: newNotes(),
     };
-    if (channel.peer.isDovecot && rules.mode === 'two-way' && isFiltering(rules.filter))
-      session.notes.warnings.push(HELD_BACK);
     return await withUserLock(session, async () => {
       if (common !== null) await sendStates(channel, common);
       const trees = await mergeTrees(session);
@@ -65,13 +63,11 @@ export async function runMaster(
   }
 }
 
-/** What a Dovecot makes of a mail that it does not see on the other side (docs/interop.md). */
-const HELD_BACK =
-  'a Dovecot takes mails that a filter holds back for expunged, and expunges its own such mails in its next run with this side: use filters for backup and -1';
-
 /** A mailbox of which no state is told is compared in full. */
-function withoutForeign(states: SyncState, met: Session['met']): SyncState {
-  return new Map([...states].filter(([guid, state]) => metBefore(met, guid, state) === null));
+function usableStates(states: SyncState, before: Pick<Session, 'met' | 'rules'>): SyncState {
+  return new Map(
+    [...states].filter(([guid, state]) => metBefore(before.met, guid, state) === null && !isApart(before, guid)),
+  );
 }
 
 async function sendStates(channel: Channel, states: SyncState): Promise<void> {

@@ -45,7 +45,7 @@ export async function runSlave(
       observer,
       common: null,
       told: null,
-      met: recallMet(view, channel, rules),
+      met: recallMet(view, channel),
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: false,
       sending: new Mutex(),

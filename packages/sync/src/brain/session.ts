@@ -1,6 +1,6 @@
 /** What every part of one run shares: the store, the channel, the rules and what has been noticed so far. */
-import type { Channel, MailboxGuid, Modseq } from '@dsync/protocol';
-import type { MailStore, Mutex } from '@dsync/storage';
+import type { Channel, MailboxGuid } from '@dsync/protocol';
+import type { MailStore, Met, Mutex } from '@dsync/storage';
 
 import { SyncError } from '../errors.ts';
 import type { MailboxReport, SyncObserver } from '../report.ts';
@@ -17,8 +17,8 @@ export interface Session {
   readonly common: SyncState | null;
   /** The state of `-s` in a run that compares complete lists all the same: it tells which own mailboxes have changed. */
   readonly told: SyncState | null;
-  /** HIGHESTMODSEQ of own mailboxes after the last run with this Dovecot; empty with our own kind, which sends digests. */
-  readonly met: ReadonlyMap<MailboxGuid, Modseq>;
+  /** How own mailboxes were after the last run with this Dovecot; empty with our own kind, which sends digests and records. */
+  readonly met: ReadonlyMap<MailboxGuid, Met>;
   /** Who takes the user lock. What is read here before the other end has it may be old by then. */
   readonly locker: 'nobody' | 'we' | 'they';
   /** A dry run with a peer that knows none: it is asked as the source of a backup (dry-run.ts). */
@@ -48,7 +48,7 @@ export interface RunNotes {
    */
   readonly renumbered: Map<MailboxGuid, Yielding>;
   /** What is to be remembered for the next run with this Dovecot. */
-  readonly met: Map<MailboxGuid, Modseq>;
+  readonly met: Map<MailboxGuid, Met>;
 }
 
 export function newNotes(): RunNotes {

@@ -8,7 +8,7 @@ import { canSkip, equalState, missingMessage } from './announce-mailbox.ts';
 import { askForMailbox } from './dry-run.ts';
 import { expectKind } from './mail-messages.ts';
 import { talkAboutMailbox } from './mailbox-conversation.ts';
-import { noteEqual, noteMet } from './met-before.ts';
+import { noteEqual, noteMet, wouldExpunge } from './met-before.ts';
 import { OpenedMailbox, usesCommon } from './opened-mailbox.ts';
 import { keepPrivateFlags, privateFlagsOf } from './private-talk.ts';
 import type { Session } from './session.ts';
@@ -16,6 +16,7 @@ import { agreedStretches, mayTellStretches, paysToTell } from './tell-stretches.
 
 /** The master's part: announces the mailbox and synchronises it, unless both sides find it equal. */
 export async function announceMailbox(session: Session, merged: MergedMailbox): Promise<void> {
+  if (wouldExpunge(session, merged.guid)) return noteLeftOut(session, merged.localPath);
   const bits = paysToTell(session, merged) ? 'own' : null;
   await using opened = await OpenedMailbox.of(session, merged.guid, merged, bits, null);
   // Gone since the tree was read: the next run tells the other side.
@@ -53,9 +54,16 @@ export async function answerMailbox(
 ): Promise<void> {
   const theirs = expectKind(await conversation.receive(), 'mailbox', 'announcement of a mailbox');
   const guid = theirs.mailboxGuid;
+  const merged = mergedByGuid.get(guid);
+  if (merged !== undefined && wouldExpunge(session, guid)) {
+    noteLeftOut(session, merged.localPath);
+    // With nothing else does a Dovecot end with status 2.
+    await conversation.send(missingMessage(guid, 'lost'));
+    return await session.channel.flush();
+  }
   // Who announces a mailbox decides whether stretches are told, and how the UIDs are cut.
   const bits = theirs.stretches !== undefined && mayTellStretches(session) ? stretchBits(theirs.uidNext) : null;
-  await using opened = await OpenedMailbox.of(session, guid, mergedByGuid.get(guid), bits, theirs);
+  await using opened = await OpenedMailbox.of(session, guid, merged, bits, theirs);
   if (opened === null || opened.stale !== null) {
     const ignore = session.rules.mode === 'one-way' && session.rules.localIs === 'source';
     if (opened?.stale) noteStale(session, opened.view.path, opened.stale);
@@ -79,7 +87,7 @@ async function converse(
   if (isEqual) notes.state.set(ours.mailboxGuid, equalState(ours, theirs));
   // Who is only asked does not know our numbers, and tells its mails whatever they are.
   if (isEqual && !session.onlyAsks) {
-    noteEqual(session, ours);
+    noteEqual(session, ours, theirs);
     return await session.channel.flush();
   }
   // UIDs that do not correspond make the common state worthless; both sides see that from the two messages.
@@ -106,6 +114,13 @@ async function converse(
   if (outcome.stale !== null) noteMismatch(session, opened.view.path, outcome.stale);
   if (outcome.state === null) notes.requireFullResync = true;
   else notes.state.set(ours.mailboxGuid, outcome.state);
+}
+
+function noteLeftOut(session: Session, path: MailboxPath): void {
+  const text = `Mailbox ${path.join('/')} is left out: mails that a filter has kept at the other side would be expunged there (run a sync of both ways without a filter first)`;
+  session.notes.warnings.push(text);
+  session.notes.unexpected.push(text);
+  session.observer.warning?.(text);
 }
 
 function noteMismatch(session: Session, path: MailboxPath, reason: string): void {

@@ -55,6 +55,14 @@ export function compareMails(local: MailSide, remote: MailSide, evidence: MailMe
   };
 }
 
+/**
+ * The end of the common part as a Dovecot finds it.
+ * @param tellsMore whether the local side has mails behind all others besides
+ */
+export function endByPosition(local: MailSide, remote: MailSide, tellsMore: boolean): number {
+  return commonEnd(local, remote, 'position', true, tellsMore);
+}
+
 /** Records of a mailbox with another UIDVALIDITY speak of other mails. Dovecot believes them all the same. */
 function recordsBelieved(local: MailSide, remote: MailSide, evidence: MailMergeContext['evidence']): boolean {
   return evidence === 'position' || local.uidValidity === remote.uidValidity;
@@ -66,8 +74,9 @@ function commonEnd(
   remote: MailSide,
   evidence: MailMergeContext['evidence'],
   believed: boolean,
+  tellsMore = false,
 ): number {
-  const lastLocal = local.mails.at(-1)?.uid ?? 0;
+  const lastLocal = tellsMore ? Infinity : (local.mails.at(-1)?.uid ?? 0);
   const lastRemote = remote.mails.at(-1)?.uid ?? 0;
   const l = new SideCursor(local.mails, believed ? local.expunges : []);
   const r = new SideCursor(remote.mails, believed ? remote.expunges : []);

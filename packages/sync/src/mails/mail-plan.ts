@@ -17,6 +17,8 @@ export interface MailSide {
   readonly expunges: readonly ExpungeRecord[];
   /** Where the mailbox has private flags: on both sides or on none. */
   readonly private?: PrivateModseqs;
+  /** Of `mails`: those that only stand in for what is not there (plan-safely.ts), so that nothing can be copied from them. */
+  readonly absent?: ReadonlySet<number>;
   /** By UID; needed while the filter has a date or size. */
   readonly facts?: ReadonlyMap<Uid, MailFacts>;
   /**

@@ -83,8 +83,8 @@ class TwoWay {
 
   #place(placed: readonly Placed[]): void {
     const copies = this.#context.copies !== false;
-    const forLocal = copies ? copySources(this.#local.mails, placed, 'local') : NO_SOURCES;
-    const forRemote = copies ? copySources(this.#remote.mails, placed, 'remote') : NO_SOURCES;
+    const forLocal = copies ? copySources(this.#local, placed, 'local') : NO_SOURCES;
+    const forRemote = copies ? copySources(this.#remote, placed, 'remote') : NO_SOURCES;
     for (const { local, remote, uid } of placed) {
       this.#uidNext = Math.max(this.#uidNext, uid + 1);
       if (local !== null && remote !== null) {
@@ -203,7 +203,7 @@ const NO_SOURCES: ReadonlyMap<string, Uid> = new Map();
 
 /** For mails that a side is to get: one that it has already under the same GUID, whose bytes need not travel. */
 function copySources(
-  mails: readonly MailRecord[],
+  { mails, absent }: MailSide,
   placed: readonly Placed[],
   side: 'local' | 'remote',
 ): ReadonlyMap<string, Uid> {
@@ -215,7 +215,8 @@ function copySources(
   const found = new Map<string, Uid>();
   if (wanted.size === 0) return found;
   for (const mail of mails) {
-    if (wanted.has(mail.guid) && !found.has(mail.guid)) found.set(mail.guid, mail.uid);
+    if (wanted.has(mail.guid) && !found.has(mail.guid) && absent?.has(mail.uid) !== true)
+      found.set(mail.guid, mail.uid);
   }
   return found;
 }
