@@ -19,7 +19,7 @@ import {
   withImap,
 } from './accounts.ts';
 import { runTwoDovecots } from './beside/pairs.ts';
-import { type Ends, type Pairing, startEnds } from './ends.ts';
+import { type Ends, ours, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(90_000);
 
@@ -183,6 +183,34 @@ function heldBack(version: Pairing['version']): void {
     expect(await heldBy(ends, user.theirs)).toEqual(before);
     await run(['sync']);
     for (const name of [user.theirs, user.ours]) expect(await heldBy(ends, name)).toEqual(all);
+  });
+
+  test.each(['server', 'client'] as const)('as %s with an mbox, whose mails are known by their headers', async (is) => {
+    await using mbox = await startEnds(version, 'mbox');
+    const pairing = { version, carrier: 'command', dovecotIs: is } as const;
+    await mbox.addUser('m');
+    const run = async (...verb: string[]): Promise<readonly string[]> => {
+      const { code, stderr } = await mbox.sync(pairing, 'm', verb);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      const both = await Promise.all(['m', ours('m')].map((name) => judge(mbox, name)));
+      return both.map(({ mailboxes }) => (mailboxes['INBOX']?.mails ?? []).map((m) => `${m.uid}:${m.size}`).join(' '));
+    };
+    const deliver = (day: number): Promise<void> =>
+      withImap(mbox, 'm', async (imap) => {
+        for (const size of [1, 20_000, 10])
+          await imap.command(
+            'APPEND INBOX',
+            Buffer.from(`Message-ID: <${day}.${size}@x>\r\n\r\n${'x'.repeat(size)}\r\n`),
+          );
+      });
+    await deliver(1);
+    expect(await run('sync', ...SMALL)).toEqual(['1:26 2:20029 3:36', '1:26 3:36']);
+    await deliver(2);
+    const later = ['1:26 2:20029 3:36 4:26 5:20029 6:36', '1:26 3:36 4:26 6:36'];
+    expect(await run('sync', ...SMALL)).toEqual(later);
+    expect(await run('sync', ...SMALL)).toEqual(later);
+    await run('sync');
+    expect(await run('sync')).toEqual(Array.from({ length: 2 }, () => '1:26 3:36 4:26 6:36 7:20029 8:20029'));
   });
 
   test('two Dovecots expunge what their filter holds back', async () => {
