@@ -109,6 +109,13 @@ const CASES: readonly Case[] = [
     asked: { sync_max_size: 5 },
     why: /UID 1 has no size for the filter/,
   },
+  {
+    // As a Dovecot does from 2.4.3 on: what is not here, and not told, it would expunge.
+    title: 'less than all mails where a filter is on',
+    text: say('C', { type: 's', uid: 2, guid: guidOf('m2'), received_timestamp: '6' }) + END,
+    asked: { sync_since_timestamp: 5 },
+    why: /tells 1 of its 2 mails in INBOX, and would expunge others/,
+  },
 ];
 
 async function victim(): Promise<MemoryStore> {

@@ -1,8 +1,7 @@
 /** Both sides' lists of one mailbox become both sides' plans, and what is foreseen of the mailbox then. */
-import type { MessageOf, Uid } from '@dsync/protocol';
+import { type MessageOf, ProtocolError, type Uid } from '@dsync/protocol';
 import type { Attribute, HeldBack, MailFacts, PrivateFlags } from '@dsync/storage';
 
-import { SyncError } from '../errors.ts';
 import { digestAfter } from '../mails/digest-after.ts';
 import { eitherHeldBack } from '../mails/held-back.ts';
 import { identityOf } from '../mails/identity.ts';
@@ -126,14 +125,14 @@ const NOTHING_APART = { standIns: [], moves: new Map<Uid, Uid>(), apart: null };
 /**
  * A Dovecot from 2.4.3 on does not tell of mails outside the filter. Nothing of ours can stand in for them then, and it would
  * expunge those that are not here.
- * @throws {SyncError} `BadPeerData`
+ * @throws {ProtocolError} `BadValue`
  */
 function checkTellsAll({ rules, channel }: Session, { common, view }: MailboxTalk, remote: MailSide): void {
   if (!channel.peer.isDovecot || rules.mode !== 'two-way' || !isFiltering(rules.filter) || common !== null) return;
   if (remote.mails.length >= remote.messages) return;
   const name = view.path.join('/');
-  throw new SyncError(
-    'BadPeerData',
+  throw new ProtocolError(
+    'BadValue',
     `the other side tells ${remote.mails.length} of its ${remote.messages} mails in ${name}, and would expunge others: a filter can be used with it for backup and -1 only`,
   );
 }
