@@ -11,32 +11,25 @@
  * no requests and receives no mails; a destination sends neither attributes nor changes nor mails (except in a dry run,
  * where both send their lists so that both plans can be shown, and nothing else; a Dovecot is asked as the source of a backup then, see dry-run.ts).
  */
-import type { Body, MessageOf, Modseq, Uid } from '@dsync/protocol';
+import type { MessageOf, Modseq, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
-import {
-  StoreError,
-  type Attribute,
-  type HeldBack,
-  type MailboxChanges,
-  type MailFacts,
-  type PrivateFlags,
-} from '@dsync/storage';
+import type { Attribute, HeldBack, MailboxChanges, MailFacts, PrivateFlags } from '@dsync/storage';
 
 import { identityOf } from '../mails/identity.ts';
 import type { MailPlan } from '../mails/mail-plan.ts';
 import { changesSinceTheirs } from '../mails/own-since.ts';
 import { largerModseq } from '../mails/plan-builder.ts';
-import { privateModseqs } from '../mails/private-flags.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import { attributeMessages, receiveAttribute } from './attribute-messages.ts';
 import { countMails, NO_MAILS } from './count-mails.ts';
 import { allEnded, type Deferred, deferred } from './deferred.ts';
 import { commonState, ownState } from './end-states.ts';
-import { factsNeeded, isFiltering, needsFacts } from './handshake.ts';
-import { ChangeCollector, changeMessages, expectKind, isKind, withShortGuids } from './mail-messages.ts';
+import { factsNeeded, needsFacts } from './handshake.ts';
+import { ChangeCollector, expectKind, isKind } from './mail-messages.ts';
 import { MailExport } from './mail-export.ts';
 import { MailImport } from './mail-import.ts';
+import { requestsOf } from './mail-requests.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
 import { planAttributes } from './merge-attributes.ts';
 import { apartFromSource, expectApart, heldBackIn } from './met-before.ts';
@@ -48,10 +41,10 @@ import {
   type OwnSide,
   privateFlagsAfter,
 } from './merge-lists.ts';
+import { receiveMails } from './receive-mails.ts';
 import { Recognition } from './recognition.ts';
 import { peerIsOurs, type Session } from './session.ts';
-import { withoutEqual } from './tell-stretches.ts';
-import type { ToldList } from './told-list.ts';
+import { listMessages, mustHearFirst, type ToldList } from './told-list.ts';
 
 export interface MailboxOutcome {
   readonly report: MailboxReport;
@@ -166,40 +159,27 @@ class Exchange implements AsyncDisposable {
   }
 
   async #sendTrack(): Promise<void> {
-    const { conversation, common, equal, mayBeOlder } = this.#talk;
+    const { conversation, mayBeOlder } = this.#talk;
     if (this.#sendsLists) {
-      const { rules, channel } = this.#session;
-      for (const message of attributeMessages(this.#attributes, channel.peer.isDovecot))
-        await conversation.send(message);
+      const { isDovecot } = this.#session.channel.peer;
+      for (const message of attributeMessages(this.#attributes, isDovecot)) await conversation.send(message);
       await this.#end();
       if (!this.#receivesLists) await expectApart(this.#session, this.#talk.ours.mailboxGuid, this.#apart);
       // The peer never waits for a list before it has sent its own.
-      if (mayBeOlder || this.#waitsToTell) await this.#flushAndWait(this.#planned);
-      // A Dovecot that a backup reverts, or that looks for dates, dies of an expunge in the list; that the mail is not in the
-      // list tells it the same.
-      const isDeadly = rules.mode === 'backup' || needsFacts(rules.filter);
-      const keepsSilent = isDeadly && channel.peer.isDovecot && common === null;
-      const { changes, facts, hashes } = this.#list ?? {
+      const waits = this.#receivesLists && mustHearFirst(this.#session, this.#talk);
+      if (mayBeOlder || waits) await this.#flushAndWait(this.#planned);
+      const own = this.#list ?? {
         changes: this.#changes,
         facts: this.#facts,
         hashes: this.#recognition.hashes,
       };
-      const told = keepsSilent ? { ...changes, expunges: [] } : peerIsOurs(channel) ? changes : withShortGuids(changes);
-      const { privateFlags } = this.#talk;
-      const modseqs = privateFlags === null ? null : privateModseqs(privateFlags).mails;
-      for (const message of changeMessages(
-        withoutEqual(told, equal),
-        common?.lastCommonUid ?? 0,
-        facts,
-        modseqs,
-        hashes,
-      ))
-        await conversation.send(message);
+      for (const message of listMessages(this.#session, this.#talk, own)) await conversation.send(message);
       await this.#end();
     }
     if (this.#receivesMails || this.#session.onlyAsks) {
       const plan = await this.#flushAndWait(this.#planned);
-      if (this.#receivesMails) for (const request of this.#requests(plan)) await conversation.send(request);
+      const how = { byHeader: this.#recognition.byHeader, eachByUid: peerIsOurs(this.#session.channel) };
+      if (this.#receivesMails) for (const request of requestsOf(plan, how)) await conversation.send(request);
       await this.#end();
     }
     if (this.#sendsMails) {
@@ -276,8 +256,12 @@ class Exchange implements AsyncDisposable {
         this.#remoteCounts = { ...NO_MAILS, saved: requests.length };
     }
     if (this.#session.onlyAsks) expectKind(await conversation.receive(), 'listEnd', 'mails that nobody asked for');
-    if (this.#import !== null) await this.#receiveMails(this.#import);
-    else this.#applied.resolve(NO_MAILS);
+    if (this.#import === null) this.#applied.resolve(NO_MAILS);
+    else {
+      const { counts, isWhole } = await receiveMails(this.#session, this.#talk, this.#import, this.#sent.promise);
+      if (!isWhole) this.#equalAfter = false;
+      this.#applied.resolve(counts);
+    }
     const state = expectKind(await conversation.receive(), 'mailboxState', 'end of a mailbox');
     if (state.mailboxGuid !== this.#talk.ours.mailboxGuid)
       throw new ProtocolError('Unexpected', 'the peer ended another mailbox than this one');
@@ -294,15 +278,6 @@ class Exchange implements AsyncDisposable {
       };
     }
     this.#peerState.resolve(state);
-  }
-
-  /** A Dovecot that is told nothing that could make it expunge a mail is told at once: where no UID is without its mail, none is missing. */
-  get #waitsToTell(): boolean {
-    const { common, ours, theirs } = this.#talk;
-    if ([ours, theirs].every(({ messages, uidNext }) => messages === uidNext - 1)) return false;
-    const { channel, rules } = this.#session;
-    if (!this.#sendsLists || !this.#receivesLists || !channel.peer.isDovecot || common !== null) return false;
-    return isFiltering(rules.filter) || heldBackIn(this.#session, this.#talk) !== null;
   }
 
   async #noteMerge(merged: MergedLists): Promise<void> {
@@ -325,61 +300,6 @@ class Exchange implements AsyncDisposable {
     if (!peerIsOurs(channel)) this.#remoteCounts = countMails(theirPlan.operations);
     for (const operation of plan.operations) observer.mailOperation?.('local', path, operation);
     for (const operation of theirPlan.operations) observer.mailOperation?.('remote', path, operation);
-  }
-
-  async #receiveMails(mails: MailImport): Promise<void> {
-    const { conversation, view } = this.#talk;
-    const { observer, notes } = this.#session;
-    let gone = false;
-    /** Undefined: the mailbox was deleted while the run went on; the next run finds the deletion. */
-    const unlessGone = async <T>(work: Promise<T>): Promise<T | undefined> => {
-      try {
-        return await work;
-      } catch (error) {
-        if (!(await this.#isDeletedMeanwhile(error))) throw error;
-        gone = true;
-        return undefined;
-      }
-    };
-    for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
-      const mail = expectKind(m, 'mail', 'mails');
-      if (gone) await ignoreBody(mail.body);
-      else await unlessGone(mails.take(mail));
-      observer.mailsReceived?.(view.path, mails.received, mails.wanted, mails.bytes);
-    }
-    // The commit gives mails other UIDs; the peer's requests name the present ones. The peer never waits for our commit
-    // before it has read all mails, so waiting for it here cannot block both.
-    await this.#sent.promise;
-    const result = gone ? undefined : await unlessGone(mails.commit());
-    if (result === undefined) {
-      this.#equalAfter = false;
-      if (mails.wanted > 0) notes.unexpected.push(`Mailbox ${view.path.join('/')} was deleted meanwhile`);
-    } else {
-      notes.unexpected.push(...result.unexpected);
-    }
-    this.#applied.resolve(result?.counts ?? NO_MAILS);
-  }
-
-  async #isDeletedMeanwhile(error: unknown): Promise<boolean> {
-    if (!(error instanceof StoreError) || error.code !== 'NotFound') return false;
-    const still = await this.#session.store.openMailbox(this.#talk.ours.mailboxGuid);
-    await still?.[Symbol.asyncDispose]();
-    return still === null;
-  }
-
-  /** One request for each mail that has to come; a peer that sends by GUID gets each GUID once. */
-  *#requests(plan: MailPlan): Generator<MessageOf<'mailRequest'>> {
-    if (this.#recognition.byHeader) {
-      for (const operation of plan.operations)
-        if (operation.op === 'save') yield { kind: 'mailRequest', uid: operation.remoteUid };
-      return;
-    }
-    const once = peerIsOurs(this.#session.channel) ? null : new Set<string>();
-    for (const operation of plan.operations) {
-      if (operation.op !== 'save' || once?.has(operation.guid)) continue;
-      once?.add(operation.guid);
-      yield { kind: 'mailRequest', guid: operation.guid, uid: operation.remoteUid };
-    }
   }
 
   #leastModseq(): Modseq {
@@ -421,10 +341,4 @@ class Exchange implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#import?.[Symbol.asyncDispose]();
   }
-}
-
-/** Reads a body to its end, which must be done before the next message. */
-async function ignoreBody(body: Body | undefined): Promise<void> {
-  if (body === undefined || body instanceof Uint8Array) return;
-  for await (const _chunk of body);
 }

@@ -1,10 +1,16 @@
 /** The own mails as a peer is told them: as they are, or with what keeps a Dovecot from expunging mails (mails/plan-safely.ts). */
-import type { Uid } from '@dsync/protocol';
+import type { MessageOf, Uid } from '@dsync/protocol';
 import type { MailboxChanges, MailFacts } from '@dsync/storage';
 
 import type { HeaderHash } from '../mails/header-hash.ts';
 import type { SafeMerge } from '../mails/plan-safely.ts';
-import type { ChangeCollector } from './mail-messages.ts';
+import { privateModseqs } from '../mails/private-flags.ts';
+import { isFiltering, needsFacts } from './handshake.ts';
+import { type ChangeCollector, changeMessages, withShortGuids } from './mail-messages.ts';
+import type { MailboxTalk } from './mailbox-talk.ts';
+import { heldBackIn } from './met-before.ts';
+import { peerIsOurs, type Session } from './session.ts';
+import { withoutEqual } from './tell-stretches.ts';
 
 export interface ToldList {
   readonly changes: MailboxChanges;
@@ -12,6 +18,29 @@ export interface ToldList {
   readonly facts: ReadonlyMap<Uid, MailFacts> | null;
   /** null: GUIDs count. */
   readonly hashes: ReadonlyMap<Uid, HeaderHash> | null;
+}
+
+/** Whether the peer's list has to be waited for. A Dovecot that is told nothing that could make it expunge a mail is told at once: where no UID is without its mail, none is missing. */
+export function mustHearFirst(session: Session, talk: MailboxTalk): boolean {
+  const { common, ours, theirs } = talk;
+  if ([ours, theirs].every(({ messages, uidNext }) => messages === uidNext - 1)) return false;
+  if (!session.channel.peer.isDovecot || common !== null) return false;
+  return isFiltering(session.rules.filter) || heldBackIn(session, talk) !== null;
+}
+
+/** The messages of a list. */
+export function listMessages(
+  { rules, channel }: Session,
+  { common, equal, privateFlags }: MailboxTalk,
+  { changes, facts, hashes }: ToldList,
+): Generator<MessageOf<'mailChange'>> {
+  // A Dovecot that a backup reverts, or that looks for dates, dies of an expunge in the list; that the mail is not in the
+  // list tells it the same.
+  const isDeadly = rules.mode === 'backup' || needsFacts(rules.filter);
+  const keepsSilent = isDeadly && channel.peer.isDovecot && common === null;
+  const told = keepsSilent ? { ...changes, expunges: [] } : peerIsOurs(channel) ? changes : withShortGuids(changes);
+  const modseqs = privateFlags === null ? null : privateModseqs(privateFlags).mails;
+  return changeMessages(withoutEqual(told, equal), common?.lastCommonUid ?? 0, facts, modseqs, hashes);
 }
 
 export function safeList(
