@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  chmodSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test } from '@jest/globals';
@@ -154,6 +163,23 @@ describe('two Maildirs on this machine', () => {
       stdout: expect.stringMatching(STATE),
       stderr: expect.stringMatching(/Invalid -s state/),
     });
+  });
+
+  test('a state that does not hold is told once', async () => {
+    using place = new Place();
+    place.deliver('a', 'one', { flags: 'S' });
+    const sync = (state: string): ReturnType<typeof run> =>
+      run(DSYNC, ['-o', place.mail('a'), 'sync', '-u', 'u1', '-s', state, `maildir:${place.maildir('b')}`]);
+    const first = await sync('');
+    // With its journal the store at the other end has lost what has changed since the state.
+    for (const name of readdirSync(place.maildir('b')))
+      if (name.startsWith('dsync-journal')) rmSync(join(place.maildir('b'), name));
+    place.deliver('b', 'two', { flags: 'S' });
+    const second = await sync(first.stdout.trim());
+    expect(second).toMatchObject({ status: 2, stdout: '\n' });
+    expect(second.stderr.match(/Failed to do incremental sync for mailbox INBOX/g)).toHaveLength(1);
+    expect(await sync('')).toMatchObject({ status: 0, stdout: expect.stringMatching(STATE), stderr: '' });
+    expect(place.subjects('a')).toEqual(['one S', 'two S']);
   });
 
   test('a dry run prints both sides’ plan and makes nothing', async () => {

@@ -11,6 +11,7 @@ import { printMailOperation, printPlan, printTreeOperation } from '../report/pla
 import { Progress } from '../report/progress.ts';
 import { printJson, resultOf, resultOfError, type Result, type RunFacts } from '../report/result.ts';
 import { printSummary } from '../report/summary.ts';
+import { warnOnce } from '../report/warn-once.ts';
 import type { Connection } from '../transports/connection.ts';
 import { openConnection } from '../transports/open.ts';
 
@@ -35,7 +36,7 @@ export async function runSync(command: SyncCommand): Promise<number> {
     now: Date.now(),
     environmentUser: process.env['USER'],
   });
-  const log = command.log.of(request.user);
+  const log = warnOnce(command.log.of(request.user));
   if (request.stateError !== null)
     log.error(`Invalid -s state: ${request.stateError}; all mailboxes are compared in full`);
   const started = performance.now();
