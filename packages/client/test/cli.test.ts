@@ -170,16 +170,18 @@ describe('two Maildirs on this machine', () => {
     place.deliver('a', 'one', { flags: 'S' });
     const sync = (state: string): ReturnType<typeof run> =>
       run(DSYNC, ['-o', place.mail('a'), 'sync', '-u', 'u1', '-s', state, `maildir:${place.maildir('b')}`]);
+    await sync('');
+    place.deliver('a', 'two', { flags: 'S' });
     const first = await sync('');
     // With its journal the store at the other end has lost what has changed since the state.
     for (const name of readdirSync(place.maildir('b')))
       if (name.startsWith('dsync-journal')) rmSync(join(place.maildir('b'), name));
-    place.deliver('b', 'two', { flags: 'S' });
+    place.deliver('b', 'three', { flags: 'S' });
     const second = await sync(first.stdout.trim());
     expect(second).toMatchObject({ status: 2, stdout: '\n' });
     expect(second.stderr.match(/Failed to do incremental sync for mailbox INBOX/g)).toHaveLength(1);
     expect(await sync('')).toMatchObject({ status: 0, stdout: expect.stringMatching(STATE), stderr: '' });
-    expect(place.subjects('a')).toEqual(['one S', 'two S']);
+    expect(place.subjects('a')).toEqual(['one S', 'three S', 'two S']);
   });
 
   test('a dry run prints both sides’ plan and makes nothing', async () => {
