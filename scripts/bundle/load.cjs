@@ -56,8 +56,9 @@ const MB = 1 << 20;
 const LOOK_MS = 50;
 /** How much the heap may grow until it is collected again. */
 const GROWTH = [
-  { above: 40 * MB, percent: 20 },
-  { above: 24 * MB, percent: 60 },
+  { above: 40 * MB, percent: 10 },
+  { above: 28 * MB, percent: 20 },
+  { above: 20 * MB, percent: 60 },
   { above: 0, percent: 200 },
 ];
 
