@@ -153,9 +153,9 @@ export class Server implements AsyncDisposable {
     return this.#stderr;
   }
 
-  /** Resolves when the server has logged something like that. */
-  async logs(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.#stderr)) {
+  /** Resolves when the server has logged something like that, in so many lines. */
+  async logs(pattern: RegExp, lines = 1): Promise<void> {
+    while (this.#stderr.split('\n').filter((line) => pattern.test(line)).length < lines) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
