@@ -31,7 +31,9 @@ export function sealedFingerprint(folder: Folder, bases: ReadonlySet<string>): s
 function setBack(directory: string): boolean {
   const { mtimeNs } = fs.statSync(directory, { bigint: true });
   const microseconds = mtimeNs / 1000n - BigInt(100 + Math.floor(Math.random() * 800));
-  fs.utimesSync(directory, new Date(), Number(microseconds) / 1e6);
+  // A whole millisecond is what a file system that keeps no more would show.
+  const odd = microseconds % 1000n === 0n ? microseconds - 1n : microseconds;
+  fs.utimesSync(directory, new Date(), Number(odd) / 1e6);
   const now = fs.statSync(directory, { bigint: true }).mtimeNs;
   return now !== mtimeNs && now % 1_000_000n !== 0n;
 }
