@@ -16,6 +16,7 @@ export {
 } from './journal/observe.ts';
 export { applySync, memoryOf, type MailboxMemory, type SyncChanges, type SyncedMail } from './journal/apply-sync.ts';
 export { createMemoryJournal, type MemoryJournal } from './journal/memory-journal.ts';
+export { withoutKeywords } from './journal/keywords.ts';
 export { settleUids, type SettledUids } from './journal/settle-uids.ts';
 export { createMemoryStore, type MemoryStore } from './memory/memory-store.ts';
 export type { MemoryStoreOptions } from './memory/memory-state.ts';

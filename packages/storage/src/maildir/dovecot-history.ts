@@ -10,14 +10,14 @@ import type { Others, Undone } from '../journal/observe.ts';
 import {
   type DovecotLog,
   endOf,
+  FORMER_LOG,
+  LOG,
   type LogRecord,
   readDovecotLog,
   recordsOf,
   setsUidValidity,
   TYPE,
 } from './dovecot-records.ts';
-
-const LOG = 'dovecot.index.log';
 
 type Mails = readonly { readonly uid: number }[];
 
@@ -50,7 +50,7 @@ function freshRecords(
   const after = (one: DovecotLog): LogRecord[] => [...recordsOf(one)].filter((record) => record.end > offset);
   if (id !== log.id) return { fresh: [], end };
   if (seq === log.seq) return { fresh: end > offset ? after(log) : [], end };
-  const former = seq === log.seq - 1 ? readDovecotLog(join(index, `${LOG}.2`)) : null;
+  const former = seq === log.seq - 1 ? readDovecotLog(join(index, FORMER_LOG)) : null;
   if (former?.id !== id || former.seq !== seq) return { fresh: [], end };
   return { fresh: [...after(former), ...recordsOf(log)], end };
 }

@@ -4,7 +4,15 @@
  */
 import { join } from 'node:path';
 
-import { parseDovecotLog, readDovecotLogBytes, recordsOf, setsUidValidity, TYPE } from './dovecot-records.ts';
+import {
+  FORMER_LOG,
+  LOG,
+  parseDovecotLog,
+  readDovecotLogBytes,
+  recordsOf,
+  setsUidValidity,
+  TYPE,
+} from './dovecot-records.ts';
 
 /**
  * GUIDs, in their 128-bit form, by UID. Where there is no log, or none that can be read, nothing.
@@ -13,7 +21,7 @@ import { parseDovecotLog, readDovecotLogBytes, recordsOf, setsUidValidity, TYPE 
 export function readDovecotExpunges(index: string): ReadonlyMap<number, string> {
   const found = new Map<number, string>();
   // The one before it comes first, so that a new UIDVALIDITY clears what it has.
-  for (const name of ['dovecot.index.log.2', 'dovecot.index.log']) {
+  for (const name of [FORMER_LOG, LOG]) {
     const bytes = readDovecotLogBytes(join(index, name));
     if (bytes !== null) collectExpunges(bytes, found);
   }

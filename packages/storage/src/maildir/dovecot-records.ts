@@ -3,6 +3,10 @@ import fs from 'node:fs';
 
 import type { Modseq } from '@dsync/protocol';
 
+export const LOG = 'dovecot.index.log';
+/** The one before it, which stays until the next is begun. */
+export const FORMER_LOG = `${LOG}.2`;
+
 /** A Dovecot rotates its logs at 1 MiB. */
 const MAX_BYTES = 4 * 1024 * 1024;
 const HEADER = 40;
@@ -72,9 +76,8 @@ export function parseDovecotLog(bytes: Buffer): DovecotLog | null {
 /** All that is written as a whole; modseqs are counted from the beginning. */
 export function* recordsOf({ bytes, modseq: initial, start }: DovecotLog): Generator<LogRecord> {
   let modseq = initial;
-  for (let at = start; at + 8 <= bytes.length;) {
-    const size = wholeRecordAt(bytes, at);
-    if (size === 0) return;
+  let at = start;
+  for (let size = wholeRecordAt(bytes, at); size !== 0; size = wholeRecordAt(bytes, at)) {
     const word = bytes.readUInt32LE(at + 4);
     const type = word & TYPE_BITS;
     const data = bytes.subarray(at + 8, at + size);

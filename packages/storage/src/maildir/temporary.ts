@@ -10,6 +10,7 @@ import { join } from 'node:path';
 
 import { isErrno, StoreError } from '../errors.ts';
 import { isAlive } from '../dotlock.ts';
+import { LOG } from './dovecot-records.ts';
 import { parseFileName, sizeIn } from './file-name.ts';
 import { attempt } from './files.ts';
 import type { Folder } from './folder.ts';
@@ -76,7 +77,7 @@ export function recover(
   present: (base: string) => boolean,
 ): ReadonlySet<string> {
   const late = new Set<string>();
-  const lookedAt = fs.statSync(join(folder.places.index, 'dovecot.index.log'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const lookedAt = fs.statSync(join(folder.places.index, LOG), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
   for (const name of readTmp(folder)) {
     const temporary = parseTemporary(name, host);

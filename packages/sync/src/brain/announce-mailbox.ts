@@ -2,6 +2,7 @@
 import type { MailboxGuid, MessageOf, Modseq } from '@dsync/protocol';
 import type { MailboxStatus, StoreCapabilities } from '@dsync/storage';
 
+import type { MailSide } from '../mails/mail-plan.ts';
 import { type MailboxSyncState, nothingCommon } from '../state/sync-state.ts';
 import type { SessionRules } from './handshake.ts';
 
@@ -116,4 +117,10 @@ export function staleReason(state: MailboxSyncState, status: MailboxStatus): str
     return `HIGHESTMODSEQ ${status.highestModseq} is below the last common modseq ${state.lastCommonModseq}`;
   }
   return null;
+}
+
+/** What a merge has to know of a side besides its lists. */
+export function sideNumbers(message: MessageOf<'mailbox'>): Omit<MailSide, 'mails' | 'expunges' | 'facts'> {
+  const { uidValidity, uidNext, messages, highestModseq, firstRecentUid } = message;
+  return { uidValidity, uidNext, messages, highestModseq, firstRecentUid };
 }

@@ -17,6 +17,10 @@ export interface ChangesSince {
 
 export const NO_CHANGES: MailboxChanges = { mails: [], expunges: [] };
 
+export async function everythingIn(view: MailboxView): Promise<MailboxChanges> {
+  return (await view.changes(null)) ?? NO_CHANGES;
+}
+
 export async function changesSince(
   view: MailboxView,
   status: MailboxStatus,
@@ -45,7 +49,7 @@ export async function changesSinceMet(
   if (stale !== null) return { changes: NO_CHANGES, stale };
   const since = await read(view, common, met);
   if (since.stale !== null) return since;
-  const all = (await view.changes(null)) ?? NO_CHANGES;
+  const all = await everythingIn(view);
   const state = { uid: common.lastCommonUid, messages: common.messages };
   return accountsForAll(all, state, met) ? since : { changes: NO_CHANGES, stale: FOREIGN };
 }

@@ -1,5 +1,5 @@
 /** Both sides' lists of one mailbox become both sides' plans, and what is foreseen of the mailbox then. */
-import { type MessageOf, ProtocolError, type Uid } from '@dsync/protocol';
+import { ProtocolError, type Uid } from '@dsync/protocol';
 import type { Attribute, HeldBack, MailFacts, PrivateFlags } from '@dsync/storage';
 
 import { digestAfter } from '../mails/digest-after.ts';
@@ -10,6 +10,8 @@ import { unchangedPlan } from '../mails/plan-builder.ts';
 import { planMails } from '../mails/plan-mails.ts';
 import { planSafely } from '../mails/plan-safely.ts';
 import { privateAfter, privateModseqs, type PrivateModseqs } from '../mails/private-flags.ts';
+import { sideNumbers } from './announce-mailbox.ts';
+import { everythingIn } from './changes-since.ts';
 import { isFiltering } from './handshake.ts';
 import type { ChangeCollector } from './mail-messages.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
@@ -53,8 +55,8 @@ export type MergedLists =
  */
 export async function lookupIn({ common, view }: MailboxTalk): Promise<MailSide['lookup']> {
   if (common === null) return undefined;
-  const all = await view.changes(null);
-  const byUid = new Map(all?.mails.map((mail) => [mail.uid, mail]));
+  const { mails } = await everythingIn(view);
+  const byUid = new Map(mails.map((mail) => [mail.uid, mail]));
   return (uid) => byUid.get(uid);
 }
 
@@ -165,9 +167,4 @@ function contextOf({ rules, channel }: Session, { common }: MailboxTalk, recogni
     evidence: peerIsOurs(channel) ? 'record' : 'position',
     copies: !recognition.byHeader,
   };
-}
-
-function sideNumbers(message: MessageOf<'mailbox'>): Omit<MailSide, 'mails' | 'expunges' | 'facts'> {
-  const { uidValidity, uidNext, messages, highestModseq, firstRecentUid } = message;
-  return { uidValidity, uidNext, messages, highestModseq, firstRecentUid };
 }

@@ -17,6 +17,7 @@ import { mailTest } from '../mails/filter.ts';
 import { allHeldBack, doubtfulIn, eitherHeldBack, sameHeldBack } from '../mails/held-back.ts';
 import { rangesOf, sameRanges } from '../mails/uid-ranges.ts';
 import { isUnchanged, type MailboxSyncState } from '../state/sync-state.ts';
+import { sideNumbers } from './announce-mailbox.ts';
 import { isFiltering } from './handshake.ts';
 import type { MailboxOutcome } from './mailbox-conversation.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
@@ -71,15 +72,16 @@ export function heldBackIn(
  */
 export function apartFromSource(
   { met, rules }: Session,
-  { ours: { mailboxGuid, uidValidity, uidNext, messages, highestModseq, firstRecentUid }, changes }: MailboxTalk,
+  { ours, changes }: MailboxTalk,
   facts: ReadonlyMap<Uid, MailFacts> | null,
 ): HeldBack | null {
+  const { mailboxGuid, uidValidity } = ours;
   const isFiltered = isFiltering(rules.filter);
   if (rules.mode === 'backup' && !isFiltered) return null;
   const nothing = { uidValidity, theirs: [], ours: allHeldBack(uidValidity).ours };
   const known = met.has(mailboxGuid) ? (met.get(mailboxGuid)?.heldBack ?? null) : nothing;
   if (!isFiltered) return known;
-  const side = { uidValidity, uidNext, messages, highestModseq, firstRecentUid, ...changes };
+  const side = { ...sideNumbers(ours), ...changes };
   const isInside = mailTest(rules.filter, facts === null ? side : { ...side, facts });
   const outside = rangesOf(changes.mails.filter((mail) => !isInside(mail)).map(({ uid }) => uid));
   return eitherHeldBack(known, { uidValidity, theirs: [], ours: outside });

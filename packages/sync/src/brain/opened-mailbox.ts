@@ -8,7 +8,7 @@ import { mayUseCommon } from '../mails/plan-mails.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { mailboxMessage } from './announce-mailbox.ts';
-import { changesSince, changesSinceMet, NO_CHANGES } from './changes-since.ts';
+import { changesSince, changesSinceMet, everythingIn, NO_CHANGES } from './changes-since.ts';
 import { hasChanged, isApart, metBefore } from './met-before.ts';
 import { emptyView, type MailboxView, viewOf } from './mailbox-view.ts';
 import { type Announced, highestPrivateModseq } from './private-talk.ts';
@@ -150,7 +150,3 @@ function guidNow({ notes }: Session, merged: MergedMailbox | undefined): Mailbox
 export type StretchBits = 'own' | number | null;
 
 const APART = 'a filter has kept mails on one side since';
-
-async function everythingIn(view: MailboxView): Promise<MailboxChanges> {
-  return (await view.changes(null)) ?? NO_CHANGES;
-}

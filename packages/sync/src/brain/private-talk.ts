@@ -3,6 +3,7 @@ import type { MailboxGuid, MessageOf, Modseq } from '@dsync/protocol';
 import type { MailboxChanges, MailboxStatus, PrivateFlags } from '@dsync/storage';
 
 import { observePrivate, samePrivate } from '../mails/private-flags.ts';
+import { everythingIn, NO_CHANGES } from './changes-since.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import type { Session } from './session.ts';
 
@@ -21,8 +22,8 @@ export async function highestPrivateModseq(
 ): Promise<Modseq> {
   const before = remembered(session, guid);
   if (!hasPrivate(session, theirs) || (before === null && theirs === null)) return 0n;
-  const all = before === null ? null : await view.changes(null);
-  return observePrivate(before, status.uidValidity, all ?? NO_CHANGES, true).highestModseq;
+  const all = before === null ? NO_CHANGES : await everythingIn(view);
+  return observePrivate(before, status.uidValidity, all, true).highestModseq;
 }
 
 /**
@@ -52,5 +53,3 @@ function hasPrivate({ channel }: Session, theirs: Announced): boolean {
 function remembered({ store }: Session, guid: MailboxGuid): PrivateFlags | null {
   return store.recallPrivate?.(guid) ?? null;
 }
-
-const NO_CHANGES: MailboxChanges = { mails: [], expunges: [] };

@@ -117,24 +117,32 @@ async function converse(
 }
 
 function noteLeftOut(session: Session, path: MailboxPath): void {
-  const text = `Mailbox ${path.join('/')} is left out: mails that a filter has kept at the other side would be expunged there (run a sync of both ways without a filter first)`;
-  session.notes.warnings.push(text);
-  session.notes.unexpected.push(text);
-  session.observer.warning?.(text);
+  warn(
+    session,
+    `Mailbox ${path.join('/')} is left out: mails that a filter has kept at the other side would be expunged there (run a sync of both ways without a filter first)`,
+  );
 }
 
 function noteMismatch(session: Session, path: MailboxPath, reason: string): void {
-  const text = `Mailbox ${path.join('/')} doesn't match previous state: ${reason} (dsync must be run again without the state)`;
-  session.notes.warnings.push(text);
-  session.notes.unexpected.push(text);
-  session.observer.warning?.(text);
+  warn(
+    session,
+    `Mailbox ${path.join('/')} doesn't match previous state: ${reason} (dsync must be run again without the state)`,
+  );
 }
 
 function noteStale(session: Session, path: MailboxPath, reason: string): void {
   const name = path.join('/');
-  const text = `Failed to do incremental sync for mailbox ${name}, retry with a full sync (${reason})`;
-  session.notes.warnings.push(text);
-  session.notes.unexpected.push(`Incremental sync failed: ${name}: ${reason}`);
   session.notes.requireFullResync = true;
-  session.observer.warning?.(text);
+  warn(
+    session,
+    `Failed to do incremental sync for mailbox ${name}, retry with a full sync (${reason})`,
+    `Incremental sync failed: ${name}: ${reason}`,
+  );
+}
+
+/** @param unexpected why the run is not complete, in its last words */
+function warn({ notes, observer }: Session, text: string, unexpected: string = text): void {
+  notes.warnings.push(text);
+  notes.unexpected.push(unexpected);
+  observer.warning?.(text);
 }

@@ -2,11 +2,11 @@
  * Mails that only one side has, or both under different UIDs: which belong together and what UID each ends with
  * (sync-semantics.md 5.3, 5.4). Both ends compute it from the same lists and so give the same UIDs.
  */
-import { compareBytes, MAX_UID, type Uid, uid as checkedUid } from '@dsync/protocol';
+import { compareBytes, type Uid } from '@dsync/protocol';
 import type { MailRecord } from '@dsync/storage';
 
-import { SyncError } from '../errors.ts';
 import type { GoneMail } from './common-part.ts';
+import { FreeUids } from './free-uids.ts';
 
 type Side = 'local' | 'remote';
 
@@ -87,13 +87,10 @@ export function linkMoved(gone: readonly GoneMail[], entries: readonly Entry[], 
  * @throws {SyncError} `UidsExhausted` when a mail would need a UID above 0xfffffffe
  */
 export function placeMails(entries: readonly Entry[], localUidNext: number, remoteUidNext: number): readonly Placed[] {
-  let next = Math.max(localUidNext, remoteUidNext);
+  const free = new FreeUids(Math.max(localUidNext, remoteUidNext));
   return entries.map(({ local, remote }) => {
     const kept = keptUid(local, remote, localUidNext, remoteUidNext);
-    if (kept !== null) return { local, remote, uid: kept };
-    if (next > MAX_UID)
-      throw new SyncError('UidsExhausted', 'no UID is left in a mailbox; its mails have to be copied into a new one');
-    return { local, remote, uid: checkedUid(next++) };
+    return { local, remote, uid: kept ?? free.take() };
   });
 }
 

@@ -4,7 +4,7 @@
  * is a change of this side's.
  */
 import type { Modseq } from '@dsync/protocol';
-import type { MailboxChanges, MailRecord } from '@dsync/storage';
+import { type MailboxChanges, type MailRecord, withoutKeywords } from '@dsync/storage';
 
 import { largerModseq, modseqAfter } from './plan-builder.ts';
 
@@ -35,18 +35,13 @@ function actionsAgainst(
   twin: MailRecord,
 ): Pick<MailRecord, 'addedFlags' | 'removedFlags' | 'addedKeywords' | 'removedKeywords'> {
   const flags = (own.flags | twin.addedFlags) & ~twin.removedFlags;
-  const merged = without([...own.keywords, ...twin.addedKeywords], twin.removedKeywords);
+  const merged = withoutKeywords([...own.keywords, ...twin.addedKeywords], twin.removedKeywords);
   return {
     addedFlags: flags & ~twin.flags,
     removedFlags: twin.flags & ~flags,
-    addedKeywords: without(merged, twin.keywords),
-    removedKeywords: without(twin.keywords, merged),
+    addedKeywords: withoutKeywords(merged, twin.keywords),
+    removedKeywords: withoutKeywords(twin.keywords, merged),
   };
-}
-
-function without(keywords: readonly string[], others: readonly string[]): readonly string[] {
-  const left = new Set(others.map((keyword) => keyword.toLowerCase()));
-  return keywords.filter((keyword) => !left.has(keyword.toLowerCase()));
 }
 
 /**

@@ -10,12 +10,12 @@
  * A mail that stood in may be fetched, for which it has to get a new UID here; in the next run it is told under that UID alone,
  * and the Dovecot moves its own mail there. One of ours that the Dovecot lacks is moved at once and told under its new UID.
  */
-import { MAX_UID, type Uid, uid as checkedUid } from '@dsync/protocol';
+import type { Uid } from '@dsync/protocol';
 import type { HeldBack, MailRecord } from '@dsync/storage';
 
-import { SyncError } from '../errors.ts';
 import { isFiltering, mailTest } from './filter.ts';
 import { endByPosition } from './common-part.ts';
+import { FreeUids } from './free-uids.ts';
 import { recordFits } from './guid-fits.ts';
 import { apartAfter, type Doubt, doubtOf, strays } from './held-back.ts';
 import type { MailMerge, MailMergeContext, MailOperation, MailPlan, MailSide } from './mail-plan.ts';
@@ -205,28 +205,24 @@ function withSafeguard(
   { fetched, given }: Safeguard,
   unseen: number,
 ): Safe {
-  let next = Math.max(plans.local.uidNext, plans.remote.uidNext) + (given.length + fetched.length > 0 ? unseen : 0);
-  const place = (): Uid => {
-    if (next > MAX_UID)
-      throw new SyncError('UidsExhausted', 'no UID is left in a mailbox; its mails have to be copied into a new one');
-    return checkedUid(next++);
-  };
+  const behind = given.length + fetched.length > 0 ? unseen : 0;
+  const free = new FreeUids(Math.max(plans.local.uidNext, plans.remote.uidNext) + behind);
   const moves = new Map<Uid, Uid>();
   const here: MailOperation[] = [];
   const there: MailOperation[] = [];
   const rule = 'missing-without-record';
   for (const mail of given) {
     const { uid: from, guid, flags, keywords, modseq } = mail;
-    const to = place();
+    const to = free.take();
     moves.set(from, to);
     here.push({ op: 'renumber', from, to, guid, rule });
     there.push({ op: 'save', uid: to, guid, flags, keywords, modseq, remoteUid: from, rule });
   }
-  const uidNextThere = next;
+  const uidNextThere = free.next;
   for (const { uid: remoteUid, guid, flags, keywords, modseq } of fetched)
-    here.push({ op: 'save', uid: place(), guid, flags, keywords, modseq, remoteUid, rule });
+    here.push({ op: 'save', uid: free.take(), guid, flags, keywords, modseq, remoteUid, rule });
   return {
-    local: extended(plans.local, here, next),
+    local: extended(plans.local, here, free.next),
     remote: extended(plans.remote, there, uidNextThere),
     moves,
   };
