@@ -229,6 +229,7 @@ export interface Mailbox extends AsyncDisposable {
   attributes(): Promise<readonly Attribute[]>;
   /** A mail's content, or null if it is not there any more (or not with that GUID). */
   read(uid: Uid, guid: MailGuid): Promise<MailContent | null>;
+  /** A transaction may begin, and take mails, while the commit of another one is under way; mails of that one count as there. */
   begin(): Promise<MailboxTransaction>;
   /**
    * Keeps other synchronisers (ours and Dovecot's) out of this mailbox until disposed; mail clients are not kept out.

@@ -43,6 +43,8 @@ export class Box {
   head: JournalHead | null = null;
   /** The head that the journal had for this path when the tree was read; undefined: not looked for yet. */
   former: JournalHead | null | undefined;
+  /** UIDNEXT as a commit that is under way will leave it, for the transaction that begins meanwhile; 0 without one. */
+  uidNextToCome = 0;
   /**
    * A new and empty mailbox gets into the journal with its first commit, or when a tree is read: nothing is lost if it
    * is forgotten before that, and making a thousand of them costs no write each.

@@ -95,12 +95,10 @@ export class MaildirMailbox implements Mailbox {
     return at === undefined ? null : openContent(box.folder.path(at), note);
   }
 
-  begin(): Promise<MailboxTransaction> {
-    return this.#box.mutex.run(async () => {
-      // Otherwise what was seen at the last look is what the caller goes by; the commit finds out what happened since.
-      if (this.#box.head === null) await this.#box.look();
-      return new MaildirTransaction(this.#box);
-    });
+  async begin(): Promise<MailboxTransaction> {
+    // Otherwise what was seen at the last look is what the caller goes by; the commit finds out what happened since.
+    if (this.#box.head === null) await this.#look();
+    return new MaildirTransaction(this.#box);
   }
 
   async lock(timeoutMs: number): Promise<AsyncDisposable> {

@@ -46,7 +46,7 @@ export class MaildirTransaction implements MailboxTransaction {
       attributes: [],
       rebuild: null,
       numbers: {},
-      uidNextAtBegin: head.uidNext,
+      uidNextAtBegin: Math.max(head.uidNext, box.uidNextToCome),
       workshop: new Workshop(box.context.host),
       bytes: 0,
     };
@@ -112,6 +112,7 @@ export class MaildirTransaction implements MailboxTransaction {
     if (this.#underWay > 0)
       throw new StoreError('Temporary', `a commit of ${this.#box.print} while a save is under way`);
     this.#ended = true;
+    this.#box.uidNextToCome = this.#work.saved.reduce((next, { mail }) => Math.max(next, mail.uid + 1), 0);
     try {
       const result = await this.#box.mutex.run(() => commit(this.#box, this.#work));
       this.#work.workshop[Symbol.dispose]();
@@ -119,6 +120,8 @@ export class MaildirTransaction implements MailboxTransaction {
     } catch (cause) {
       this.#tidy();
       throw cause;
+    } finally {
+      this.#box.uidNextToCome = 0;
     }
   }
 

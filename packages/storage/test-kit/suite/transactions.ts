@@ -298,6 +298,21 @@ export function transactionSuite(factory: StoreFactory): void {
     expect(await readBody(again, 6, 'race')).toEqual(bodyOf('race'));
   });
 
+  test('begins a transaction while another one is being committed', async () => {
+    await using stage = await Stage.set(factory, ['m1', 'm2', 'm3']);
+    const mailbox = await stage.mailbox();
+    await using first = await mailbox.begin();
+    await first.save(newMail(4, 'n4'), bodyOf('n4'));
+    const committing = first.commit();
+    await using second = await mailbox.begin();
+    await second.save(newMail(5, 'n5'), bodyOf('n5'));
+    expect(await committing).toMatchObject({ uidsChanged: false, saved: 1 });
+    // The mails of the first one are no strangers to the second, which makes room for others only.
+    expect(await stage.user.append(INBOX, { guid: mailGuid('race'), body: bodyOf('race') })).toBe(5);
+    expect(await second.commit()).toMatchObject({ uidsChanged: true, saved: 1 });
+    expect(await contents(await stage.mailbox())).toBe('1=m1 2=m2 3=m3 4=n4 6=n5 7=race');
+  });
+
   test('keeps what a user changed between begin and commit, and tells that somebody did', async () => {
     await using stage = await Stage.set(factory, ['m1', 'm2']);
     const mailbox = await stage.mailbox();

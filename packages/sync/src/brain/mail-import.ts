@@ -36,6 +36,8 @@ export class MailImport implements AsyncDisposable {
   #blockMails = 0;
   #blockBytes = 0;
   readonly #results: CommitResult[] = [];
+  /** The commit of the block before, which is under way while mails of the next one come. */
+  #committing: Promise<void> = Promise.resolve();
   received = 0;
   bytes = 0;
   /** Mails that are to come. */
@@ -105,6 +107,7 @@ export class MailImport implements AsyncDisposable {
       const [key] = this.#waiting.keys();
       throw new ProtocolError('Unexpected', `the peer didn't send mail ${this.#byUid ? 'UID' : 'GUID'}=${key}`);
     }
+    await this.#committing;
     const transaction = this.#transaction;
     for (const operation of this.#plan.operations) this.#do(transaction, operation);
     for (const attribute of this.#attributes) transaction.setAttribute(attribute);
@@ -161,7 +164,10 @@ export class MailImport implements AsyncDisposable {
   async #commitBlock(): Promise<void> {
     if (!this.#inBlocks || (this.#blockMails < BLOCK_MAILS && this.#blockBytes < BLOCK_BYTES)) return;
     if (!this.#hasNoGap()) return;
-    this.#results.push(await this.#transaction.commit());
+    await this.#committing;
+    this.#committing = this.#transaction.commit().then((result) => void this.#results.push(result));
+    // It is awaited later, and then tells its error.
+    this.#committing.catch(() => undefined);
     this.#transaction = await beginFor(this.#mailbox, this.#plan);
     this.#blockMails = 0;
     this.#blockBytes = 0;
@@ -210,6 +216,7 @@ export class MailImport implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transaction[Symbol.asyncDispose]();
+    await this.#committing.catch(() => undefined);
   }
 }
 
