@@ -7,7 +7,7 @@ import { DEFAULT_DATE } from '../support/mails.ts';
 /** Puts a mail into new/ under a name of its own. @returns its GUID, which is that name (a Maildir's rule) */
 export function deliver(folder: string, label: string): string {
   const name = `1700000000.M1P1_${label.replaceAll('.', '_')}.elsewhere`;
-  writeFileSync(join(folder, 'tmp', name), `Subject: ${label}\n\nfrom another program\n`);
+  writeFileSync(join(folder, 'tmp', name), `Subject: ${name}\n\nfrom another program\n`);
   utimesSync(join(folder, 'tmp', name), DEFAULT_DATE, DEFAULT_DATE);
   renameSync(join(folder, 'tmp', name), join(folder, 'new', name));
   return name;

@@ -56,19 +56,24 @@ const mail = fc.nat({ max: 7 });
 const name = fc.nat({ max: NAMES.length - 1 });
 const sort = fc.nat({ max: 255 });
 const flags = fc.constantFrom(0, FLAG.seen, FLAG.flagged, FLAG.answered, FLAG.seen | FLAG.flagged, FLAG.deleted);
-const keywords = fc.subarray(['k1', 'k2', 'K1'], { maxLength: 2 });
+const KEYWORDS = ['k1', 'k2', 'K1'];
 
 export interface DeedOptions {
   /** Sides lose their history now and then. */
   readonly forget?: boolean;
   /** Other programs work on the files. */
   readonly foreign?: boolean;
+  /** Mailboxes have metadata; default true. */
+  readonly metadata?: boolean;
+  /** What mails are marked with; by default two keywords, one of them in two spellings. */
+  readonly keywords?: readonly string[];
   /** How many deeds there are between two syncs at most. */
   readonly most?: number;
 }
 
-export const deeds = (options: DeedOptions): fc.Arbitrary<Deed> =>
-  fc.oneof(
+export const deeds = (options: DeedOptions): fc.Arbitrary<Deed> => {
+  const keywords = fc.subarray([...(options.keywords ?? KEYWORDS)], { maxLength: 2 });
+  return fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), box, sort, flags, keywords }) },
     {
       weight: 5,
@@ -88,10 +93,18 @@ export const deeds = (options: DeedOptions): fc.Arbitrary<Deed> =>
     { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), box }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('recreate' as const), box, sort }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('subscribe' as const, 'unsubscribe' as const), name }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({ do: fc.constant('metadata' as const), box, value: fc.constantFrom('v1', 'v2', null) }),
-    },
+    ...(options.metadata === false
+      ? []
+      : [
+          {
+            weight: 1,
+            arbitrary: fc.record({
+              do: fc.constant('metadata' as const),
+              box,
+              value: fc.constantFrom('v1', 'v2', null),
+            }),
+          },
+        ]),
     { weight: 2, arbitrary: fc.record({ do: fc.constant('tick' as const) }) },
     ...(options.forget === true
       ? [{ weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), box }) }]
@@ -110,11 +123,32 @@ export const deeds = (options: DeedOptions): fc.Arbitrary<Deed> =>
         ]
       : []),
   );
+};
 
 export const acts = (options: DeedOptions): fc.Arbitrary<readonly Act[]> =>
   fc.array(fc.record({ side: fc.constantFrom<SideName>('A', 'B'), deed: deeds(options) }), {
     maxLength: options.most ?? 10,
   });
+
+/** What there is to choose from. */
+export interface Shelf {
+  readonly boxes: () => Promise<readonly { readonly path: MailboxPath; readonly guid: string }[]>;
+  /** Nothing where there is no such mailbox. */
+  readonly mailsOf: (box: string) => Promise<readonly { readonly uid: number; readonly guid: string }[]>;
+}
+
+export const shelfOf = (store: MailStore): Shelf => ({
+  boxes: async () =>
+    (await store.readTree()).nodes.flatMap((n) =>
+      n.mailbox === undefined ? [] : [{ path: n.path, guid: n.mailbox.guid }],
+    ),
+  mailsOf: async (guid) => {
+    const opened = await store.openMailbox(mailboxGuid(guid));
+    if (opened === null) return [];
+    await using mailbox = opened;
+    return (await mailbox.changes()).mails;
+  },
+});
 
 /** What must be known of a story to judge how it ends. */
 export class Ledger {
@@ -144,8 +178,8 @@ export class Ledger {
   }
 
   /** Before a sync: mails in mailboxes that one side deleted may go with them. */
-  async beforeSync(store: MailStore): Promise<void> {
-    for (const guid of this.deletedBoxes) await this.#kill(store, guid);
+  async beforeSync(shelf: Shelf): Promise<void> {
+    for (const guid of this.deletedBoxes) for (const mail of await shelf.mailsOf(guid)) this.killed.add(mail.guid);
   }
 
   /** What a backup's destination has more than the source goes. */
@@ -156,27 +190,17 @@ export class Ledger {
     const going = new Set(labels(destination).filter((label) => !stays.has(label)));
     for (const [guid, label] of this.delivered) if (going.has(label)) this.killed.add(guid);
   }
-
-  async #kill(store: MailStore, guid: string): Promise<void> {
-    const opened = await store.openMailbox(mailboxGuid(guid));
-    if (opened === null) return;
-    await using mailbox = opened;
-    for (const { guid: mailGuid } of (await mailbox.changes()).mails) this.killed.add(mailGuid);
-  }
 }
 
 /** Does one deed; what cannot be done (a name that is taken …) is left undone. */
-export async function perform(deed: Deed, { user, folder }: Place, store: MailStore, ledger: Ledger): Promise<void> {
-  const boxes = (await store.readTree()).nodes.flatMap((n) =>
-    n.mailbox === undefined ? [] : [{ path: n.path, guid: n.mailbox.guid }],
-  );
+export async function perform(
+  deed: Deed,
+  { user, folder }: Pick<Place, 'user' | 'folder'>,
+  { boxes: listBoxes, mailsOf }: Shelf,
+  ledger: Ledger,
+): Promise<void> {
+  const boxes = await listBoxes();
   const pick = (index: number): (typeof boxes)[number] | undefined => boxes[index % Math.max(1, boxes.length)];
-  const mailsOf = async (guid: string): Promise<readonly { readonly uid: number; readonly guid: string }[]> => {
-    const opened = await store.openMailbox(mailboxGuid(guid));
-    if (opened === null) return [];
-    await using mailbox = opened;
-    return (await mailbox.changes()).mails;
-  };
   const nameAt = (index: number): MailboxPath => NAMES[index % NAMES.length] ?? ['a'];
   try {
     switch (deed.do) {

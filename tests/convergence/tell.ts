@@ -13,7 +13,7 @@ import { type RunResult, runSync } from '../support/run-sync.ts';
 import type { Clock, MakePlace, Place } from '../support/side.ts';
 import { readSide } from '../support/read-side.ts';
 import { mailboxGuid } from '@dsync/protocol';
-import { acts, type Act, type DeedOptions, Ledger, perform, type SideName } from './story.ts';
+import { acts, type Act, type DeedOptions, Ledger, perform, shelfOf, type SideName } from './story.ts';
 
 export type Command = 'sync' | 'sync -1' | 'sync -1 -R' | 'backup' | 'backup -R';
 export type Algorithm = 'changed' | 'full' | 'state';
@@ -81,7 +81,7 @@ export async function act(told: Told, deeds: readonly Act[]): Promise<void> {
   for (const { side, deed } of deeds) {
     if (deed.do === 'tick') told.clock.tick();
     await using store = await told.places[side].open();
-    await perform(deed, told.places[side], store, told.ledger);
+    await perform(deed, told.places[side], shelfOf(store), told.ledger);
   }
 }
 
@@ -95,8 +95,8 @@ export async function run(told: Told, start: SideName, command: Command, algorit
   ];
   await using near = await told.places[start].open();
   await using far = await told.places[other(start)].open();
-  await told.ledger.beforeSync(near);
-  await told.ledger.beforeSync(far);
+  await told.ledger.beforeSync(shelfOf(near));
+  await told.ledger.beforeSync(shelfOf(far));
   if (word === 'backup') {
     const [from, to] = command.includes('-R') ? [far, near] : [near, far];
     told.ledger.beforeBackup(await readSide(from), await readSide(to));
@@ -131,7 +131,7 @@ const prefixed = (side: string, counts: object = {}): Record<string, unknown> =>
   Object.fromEntries(Object.entries(counts).map(([key, value]) => [`${side}.${key}`, value]));
 
 /** No mail is gone that nobody took away; none is there more often than users made it; every mail has its own bytes. */
-export function expectNothingLostNorDoubled(told: Told, seen: SideSeen): void {
+export function expectNothingLostNorDoubled(told: Pick<Told, 'ledger'>, seen: SideSeen): void {
   const found = new Map<string, number>();
   for (const { messages } of Object.values(seen.mailboxes)) {
     for (const { guid } of messages) found.set(guid, (found.get(guid) ?? 0) + 1);

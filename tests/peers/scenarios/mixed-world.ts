@@ -1,20 +1,16 @@
 /** Stories between one side that a real Dovecot keeps and one that is ours. */
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { openSession } from '@dsync/client';
-
 import { actAll, hooksOf, otherSide, type Pair, type Request, type World } from '../../scenarios/play.ts';
-import { printConfig, serve } from '../../scenarios/serve.ts';
+import { printConfig } from '../../scenarios/serve.ts';
 import { maildirPlaces, temporaryFolder, type TemporaryFolder } from '../../support/maildir-side.ts';
-import { readOptions } from '../../support/options.ts';
-import { resultOf, type RunResult, startSide, withState } from '../../support/run-sync.ts';
+import type { RunResult } from '../../support/run-sync.ts';
 import type { Scenario, SideConfig, SideName } from '../../support/scenario.ts';
 import { Clock, Side } from '../../support/side.ts';
 import { DOVEADM_PASSWORD } from '../rig/dovecot-config.ts';
 import { DovecotSide, type Dovecots } from './dovecot-side.ts';
-import { startRelay } from './relay.ts';
+import { dovecotStarts, weStart } from './mixed-run.ts';
 
 export type DovecotIs = 'server' | 'client';
 
@@ -75,37 +71,25 @@ export class MixedWorld implements World<MixedSide>, AsyncDisposable {
     pair: Pair<MixedSide>,
     ours: Side,
     { dovecot, name }: DovecotSide,
-    { command, words, during }: Request,
+    request: Request,
   ): Promise<RunResult> {
-    const asked = readOptions(command, words);
     await using store = await ours.open();
-    const socket = connect({ port: dovecot.doveadmPort, host: '127.0.0.1' });
-    const login = { password: DOVEADM_PASSWORD, debug: false, verbose: false, timeoutMs: 10_000, onLog: () => {} };
-    try {
-      const carrier = await openSession(socket, { ...login, user: name });
-      return await resultOf(asked, startSide(store, carrier, withState(asked), hooksOf(pair, during)));
-    } finally {
-      socket.destroy();
-    }
+    return await weStart({ dovecot, user: name, ...request }, store, hooksOf(pair, request.during));
   }
 
-  async #dovecotStarts(
+  #dovecotStarts(
     pair: Pair<MixedSide>,
     { dovecot, name }: DovecotSide,
-    { start, command, words, during }: Request,
+    request: Request,
   ): Promise<Pick<RunResult, 'exit' | 'state' | 'error'>> {
-    const ours = otherSide(start);
-    const file = join(this.#folder.path, `${ours}.conf`);
-    writeFileSync(file, printConfig(this.#folder.path, ours, this.#configOf(ours), DOVEADM_PASSWORD, []));
-    await using server = await serve(file, 'tcp');
-    await using relay = during === null ? null : await startRelay(server.port, during.when, () => actAll(pair, during));
-    const port = relay?.port ?? server.port;
-    const { code, stdout, stderr } = await dovecot.doveadm([command, ...words, '-u', name, `tcp:127.0.0.1:${port}`]);
-    return {
-      exit: code ?? -1,
-      state: words.includes('-s') ? stdout.toString('utf8').trim() : null,
-      error: stderr === '' ? null : stderr.trim(),
-    };
+    const { during } = request;
+    const ours = otherSide(request.start);
+    const configuration = printConfig(this.#folder.path, ours, this.#configOf(ours), DOVEADM_PASSWORD, []);
+    return dovecotStarts(
+      { dovecot, user: name, ...request },
+      { file: join(this.#folder.path, `${ours}.conf`), configuration },
+      during === null ? null : { when: during.when, action: () => actAll(pair, during) },
+    );
   }
 
   #configOf(name: SideName): SideConfig {
