@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../support/needs.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 import { change, changeBack, changeTree, makeUser, runWell, type User } from './interop/accounts.ts';
 import { run } from './rig/processes.ts';
 import { type Carrier, type Ends, type Pairing, startEnds } from './interop/ends.ts';
+import { withEachVersion } from './interop/each-version.ts';
 
 jest.setTimeout(60_000);
 
@@ -151,5 +151,4 @@ function dryRuns(version: Pairing['version']): void {
   });
 }
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => dryRuns('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => dryRuns('2.4'));
+withEachVersion(dryRuns);

@@ -8,21 +8,20 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../support/needs.ts';
 import type { DovecotVersion } from './rig/dovecot-config.ts';
 import { type Dovecot, startDovecot, troubles } from './rig/dovecot.ts';
 import { ImapClient } from './rig/imap.ts';
 import { startHoldingProxy } from './rig/holding-proxy.ts';
 import { dsync, type OurServer, startOurServer } from './rig/ours.ts';
 import type { Outcome } from './rig/processes.ts';
+import { withEachVersion } from './interop/each-version.ts';
 
 jest.setTimeout(60_000);
 
 const LOCK = '.dovecot-sync.lock';
 const BOXES = ['INBOX', 'One', 'Two'];
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => locks('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => locks('2.4'));
+withEachVersion(locks);
 
 function locks(version: DovecotVersion): void {
   let dovecot: Dovecot;

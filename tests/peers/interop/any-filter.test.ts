@@ -2,13 +2,13 @@
  * Made-up stories: users at both ends get, flag and expunge mail, and runs with whatever filter follow each other, two-way and one-way,
  * started by either end. No mail is lost that nobody expunged, and none doubled; runs without a filter then make both ends equal.
  */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import { describeWith } from '../../support/needs.ts';
 import { troubles } from '../rig/dovecot.ts';
 import type { JudgedMail } from '../rig/judge.ts';
 import { judge, mail, withImap } from './accounts.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, ours, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(240_000);
@@ -52,23 +52,19 @@ const round = fc.record({
 });
 const story = fc.array(round, { minLength: 4, maxLength: 6 });
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
+withEachVersion(stories);
 
 function stories(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version);
-  });
-  afterAll(async () => {
-    try {
+  shareEnds(
+    () => startEnds(version),
+    (started) => (ends = started),
+    async (started) => {
       // A Maildir in which mails have got new UIDs or another UIDVALIDITY tells so to its next reader.
-      const said = troubles(await ends.dovecot.log()).filter((line) => !/Warning: /.test(line));
+      const said = troubles(await started.dovecot.log()).filter((line) => !/Warning: /.test(line));
       expect(said).toEqual([]);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+    },
+  );
 
   const seed = fc.readConfigureGlobal()?.seed ?? Date.now() % 1_000_000;
   const made = fc.sample(story, { numRuns: STORIES, seed });

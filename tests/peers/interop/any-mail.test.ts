@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 
 import { describeWith } from '../../support/needs.ts';
 import { fillWithCorpus } from '../rig/corpus.ts';
@@ -13,7 +13,8 @@ import { ImapClient } from '../rig/imap.ts';
 import { quoteName } from '../rig/mailbox-names.ts';
 import { ODD_MAILS } from '../rig/odd-mails.ts';
 import { deliverMails, rawMails } from '../rig/raw-mails.ts';
-import { expectNothingToDo, expectQuietLogs, expectSame, judge, runWell, type User } from './accounts.ts';
+import { expectNothingToDo, expectSame, judge, runWell, type User } from './accounts.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, ours, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(120_000);
@@ -95,21 +96,14 @@ const differing = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string
   return [...a.keys()].filter((key) => a.get(key) !== b.get(key));
 };
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
+withEachVersion(stories);
 
 function stories(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version);
-  });
-  afterAll(async () => {
-    try {
-      await expectQuietLogs(ends);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  shareEnds(
+    () => startEnds(version),
+    (started) => (ends = started),
+  );
   const holder = (): Dovecot => ends.dovecot;
   const carriers = (['server', 'client'] as const).map(
     (dovecotIs) => ({ version, dovecotIs, carrier: 'tcp' }) as const,

@@ -2,11 +2,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
 import { deliverMails } from '../rig/raw-mails.ts';
-import { backupElsewhere, expectNothingToDo, expectQuietLogs, judge, makeUser, runWell } from './accounts.ts';
+import { backupElsewhere, expectNothingToDo, judge, makeUser, runWell } from './accounts.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(60_000);
@@ -33,21 +33,14 @@ const metadata = (ends: Ends, name: string, key: string): Promise<string> =>
 const KEYS = ['/private/comment', '/shared/comment', '/private/vendor/example/long'];
 const VALUES = ['a private text: äöü', 'a shared text', 'x'.repeat(3000)];
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
+withEachVersion(stories);
 
 function stories(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version, 'maildir', METADATA[version]);
-  });
-  afterAll(async () => {
-    try {
-      await expectQuietLogs(ends);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  shareEnds(
+    () => startEnds(version, 'maildir', METADATA[version]),
+    (started) => (ends = started),
+  );
   const roles = ['server', 'client'] as const;
 
   test.each(roles)('POP3 UIDLs and order numbers stay with their mails (as %s)', async (dovecotIs) => {

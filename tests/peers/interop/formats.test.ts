@@ -1,8 +1,8 @@
 /** Our programs with a Dovecot that keeps its mail in its own formats, and GUIDs of every length. */
-import { afterAll, beforeAll, describe, jest, test } from '@jest/globals';
+import { describe, jest, test } from '@jest/globals';
 
 import { describeWith } from '../../support/needs.ts';
-import { expectQuietLogs } from './accounts.ts';
+import { shareEnds } from './each-version.ts';
 import { type Ends, type Format, type Pairing, startEnds } from './ends.ts';
 import { backup, chain, longGuids, merge, oneWay, renames, type Story } from './stories.ts';
 
@@ -33,16 +33,10 @@ describeWith(['root', 'dovecot24'], 'Dovecot 2.4', () => {
 
 function stories(version: Pairing['version'], format: Format): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version, format);
-  });
-  afterAll(async () => {
-    try {
-      await expectQuietLogs(ends);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  shareEnds(
+    () => startEnds(version, format),
+    (started) => (ends = started),
+  );
   const cases = (['server', 'client'] as const).flatMap((dovecotIs) =>
     Object.entries(STORIES)
       .filter(([name]) => format !== 'maildir' || MAILDIR_STORIES.includes(name))

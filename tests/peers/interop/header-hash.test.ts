@@ -19,10 +19,10 @@ import {
   type SyncState,
 } from '@dsync/sync';
 
-import { describeWith } from '../../support/needs.ts';
 import { type Dovecot, startDovecot, troubles } from '../rig/dovecot.ts';
 import { ImapClient } from '../rig/imap.ts';
 import { judgeAccount } from '../rig/judge.ts';
+import { withEachVersion } from './each-version.ts';
 
 jest.setTimeout(60_000);
 
@@ -201,8 +201,7 @@ const STORIES: Readonly<Record<string, Story>> = {
   },
 };
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
+withEachVersion(stories);
 
 function stories(version: '2.3' | '2.4'): void {
   let dovecot: Dovecot;

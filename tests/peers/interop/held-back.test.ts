@@ -5,9 +5,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
 import {
   expectNothingToDo,
   expectQuietLogs,
@@ -19,6 +18,7 @@ import {
   withImap,
 } from './accounts.ts';
 import { runTwoDovecots } from './beside/pairs.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, ours, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(90_000);
@@ -75,26 +75,22 @@ const STORIES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'by one thing and another': [SINCE, UNFLAGGED, SMALL],
 };
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => heldBack('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => heldBack('2.4'));
+withEachVersion(heldBack);
 
 function heldBack(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version);
-  });
-  afterAll(async () => {
-    try {
+  shareEnds(
+    () => startEnds(version),
+    (started) => (ends = started),
+    async (started) => {
       await expectQuietLogs(
-        ends,
+        started,
         /is left out: mails that a filter has kept at the other side would be expunged there/,
         // Its own Maildir, in which mails have got new UIDs while somebody read it.
         /Warning: .*Duplicate file entry at line \d+: \S+ \(uid \d+ -> \d+\)/,
       );
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+    },
+  );
 
   const start = async (pairing: Pairing): Promise<{ readonly user: User; readonly run: Run }> => {
     const user = await makeUser(ends, pairing);

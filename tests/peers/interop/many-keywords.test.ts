@@ -1,9 +1,9 @@
 /** More keywords in a mailbox than a Maildir has letters for: none is lost, and the ends come to rest. */
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
 import { ImapClient } from '../rig/imap.ts';
-import { backupElsewhere, expectNothingToDo, expectQuietLogs, judge, makeUser, runWell } from './accounts.ts';
+import { backupElsewhere, expectNothingToDo, judge, makeUser, runWell } from './accounts.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(60_000);
@@ -19,22 +19,15 @@ const command = async (ends: Ends, name: string, ...commands: readonly string[])
 const flagsOf = async (ends: Ends, name: string): Promise<readonly string[]> =>
   (await judge(ends, name)).mailboxes['Both']?.mails.at(0)?.flags ?? [];
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => stories('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => stories('2.4'));
+withEachVersion(stories);
 
 function stories(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    // A Dovecot's own Maildir could not show them all either.
-    ends = await startEnds(version, 'sdbox');
-  });
-  afterAll(async () => {
-    try {
-      await expectQuietLogs(ends);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  // A Dovecot's own Maildir could not show them all either.
+  shareEnds(
+    () => startEnds(version, 'sdbox'),
+    (started) => (ends = started),
+  );
   test.each(['server', 'client'] as const)('as %s', async (dovecotIs) => {
     const pairing = { version, dovecotIs, carrier: 'tcp' } as const;
     const user = await makeUser(ends, pairing);

@@ -1,8 +1,7 @@
 /** Our programs with a real Dovecot at the other end: both versions, both roles, every carrier, every mode. */
-import { afterAll, beforeAll, jest, test } from '@jest/globals';
+import { jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
-import { expectQuietLogs } from './accounts.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 import {
   backup,
@@ -59,21 +58,14 @@ const PAIRINGS = [
   { dovecotIs: 'client', carrier: 'tcps' },
 ] as const;
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => matrix('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => matrix('2.4'));
+withEachVersion(matrix);
 
 function matrix(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version);
-  });
-  afterAll(async () => {
-    try {
-      await expectQuietLogs(ends);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  shareEnds(
+    () => startEnds(version),
+    (started) => (ends = started),
+  );
   const cases = PAIRINGS.flatMap((pairing) =>
     Object.entries(STORIES)
       // Both versions tell the other end the bound of -t instead, and here there is none.

@@ -1,10 +1,11 @@
 /** A Dovecot that keeps its mail as mbox files: it cannot be given GUIDs, so both ends recognise mails by their headers. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 
 import { describeWith } from '../../support/needs.ts';
 import { ImapClient } from '../rig/imap.ts';
 import type { JudgedAccount } from '../rig/judge.ts';
-import { expectQuietLogs, judge, runWell, type User } from './accounts.ts';
+import { judge, runWell, type User } from './accounts.ts';
+import { shareEnds } from './each-version.ts';
 import { type Ends, ours, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(60_000);
@@ -146,16 +147,10 @@ const dryRun: Story = async (ends, pairing) => {
 
 function stories(version: Pairing['version'], feature: string): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version, 'mbox', feature === '' ? '' : `dsync_features = ${feature}`);
-  });
-  afterAll(async () => {
-    try {
-      await expectQuietLogs(ends);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  shareEnds(
+    () => startEnds(version, 'mbox', feature === '' ? '' : `dsync_features = ${feature}`),
+    (started) => (ends = started),
+  );
   const cases = (['server', 'client'] as const).flatMap((dovecotIs) =>
     Object.entries(STORIES).map(([name, story]) => ({ dovecotIs, name, story })),
   );

@@ -6,9 +6,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
 import type { JudgedAccount } from '../rig/judge.ts';
 import { deliverMails } from '../rig/raw-mails.ts';
 import {
@@ -24,6 +23,7 @@ import {
   withImap,
 } from './accounts.ts';
 import { runTwoDovecots } from './beside/pairs.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(90_000);
@@ -131,16 +131,13 @@ const byGuid = (held: Held): [string, readonly string[]][] => [...held].sort(([a
 function chains(version: Pairing['version']): void {
   const pairing: Pairing = { version, dovecotIs: 'client', carrier: 'tcp' };
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version);
-  });
-  afterAll(async () => {
-    try {
-      await expectQuietLogs(ends, /the state was made by other programs/);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  shareEnds(
+    () => startEnds(version),
+    (started) => (ends = started),
+    async (started) => {
+      await expectQuietLogs(started, /the state was made by other programs/);
+    },
+  );
 
   test.each([
     ['everything compared each time', false],
@@ -272,5 +269,4 @@ function chains(version: Pairing['version']): void {
   });
 }
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => chains('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => chains('2.4'));
+withEachVersion(chains);

@@ -5,15 +5,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
 import { makeCertificates, writeCertificates } from '../../../certs/make-certificates.ts';
-import { describeWith } from '../../support/needs.ts';
 import { expectQuietLogs, makeUser, runWell } from './accounts.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 import { merge } from './stories.ts';
+import { withEachVersion } from './each-version.ts';
 
 jest.setTimeout(60_000);
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => openings('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => openings('2.4'));
+withEachVersion(openings);
 
 /** An outcome's status and the last line that it says. */
 const lastWord = ({

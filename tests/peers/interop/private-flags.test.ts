@@ -2,11 +2,11 @@
 import { readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
 import { troubles } from '../rig/dovecot.ts';
 import { mail, withImap } from './accounts.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type DovecotIs, type Ends, ours, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(60_000);
@@ -34,16 +34,13 @@ const ourNamespace = (homes: string): string[] => [
 
 function privateFlags(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version, 'maildir', namespaceOf(version), ourNamespace);
-  });
-  afterAll(async () => {
-    try {
-      expect(troubles(await ends.dovecot.log())).toEqual([]);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  shareEnds(
+    () => startEnds(version, 'maildir', namespaceOf(version), ourNamespace),
+    (started) => (ends = started),
+    async (started) => {
+      expect(troubles(await started.dovecot.log())).toEqual([]);
+    },
+  );
 
   const boxOf = (user: string): string => join(ends.dovecot.home(ours(user)), 'public/.Box/cur');
   /** The names of our files in the order of the mails, by their contents: Dovecot's names do not sort. */
@@ -178,5 +175,4 @@ function privateFlags(version: Pairing['version']): void {
   }
 }
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => privateFlags('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => privateFlags('2.4'));
+withEachVersion(privateFlags);

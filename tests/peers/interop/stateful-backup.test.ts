@@ -1,8 +1,8 @@
 /** Backups that go on from a state: a Dovecot then tells only what has changed, of which a whole mailbox must follow. */
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
-import { change, changeTree, expectQuietLogs, expectSame, judge, makeUser, runWell } from './accounts.ts';
+import { change, changeTree, expectSame, judge, makeUser, runWell } from './accounts.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(60_000);
@@ -16,16 +16,10 @@ const CASES = [
 
 function chains(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version);
-  });
-  afterAll(async () => {
-    try {
-      await expectQuietLogs(ends);
-    } finally {
-      await ends[Symbol.asyncDispose]();
-    }
-  });
+  shareEnds(
+    () => startEnds(version),
+    (started) => (ends = started),
+  );
 
   test.each(CASES)('as $dovecotIs: $verb', async ({ dovecotIs, verb }) => {
     const pairing = { version, dovecotIs, carrier: 'tcp' } as const;
@@ -44,5 +38,4 @@ function chains(version: Pairing['version']): void {
   });
 }
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => chains('2.3'));
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => chains('2.4'));
+withEachVersion(chains);
