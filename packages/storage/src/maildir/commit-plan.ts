@@ -103,24 +103,27 @@ export function planCommit(work: Work, view: View, memory: MailboxMemory, clock:
     work.numbers.uidNext ?? 1,
     work.rebuild === null ? Math.max(head.uidNext, uidNextOf(view.uidlist)) : 1,
   );
-  const stay = work.rebuild === null ? stayingMails(view, gone, renames, renumbered) : [];
+  const after = function* (): Generator<{ readonly uid: number; readonly at: string | undefined }> {
+    if (work.rebuild === null) yield* stayingMails(view, gone, renames, renumbered);
+    yield* mails;
+  };
   // A block of a first copy knows the mark that holds at its end.
-  const firstRecentUid = firstUnshown([...stay, ...mails], Math.min(shown, uidNext));
+  const firstRecentUid = firstUnshown(after(), Math.min(shown, uidNext));
   return { mails, flagged, renumbered, expunged, renames, letters, uids, uidNext, firstRecentUid };
 }
 
-/** Mails that were there before and stay, with the UIDs and places that they have then. */
-function stayingMails(
+/** Mails that were there before and stay, with the UIDs and places that they have then; one by one, there may be very many. */
+function* stayingMails(
   { uidlist, files }: View,
   gone: ReadonlySet<number>,
   renames: readonly PlannedRename[],
   renumbered: readonly { readonly from: number; readonly to: number }[],
-): { readonly uid: number; readonly at: string | undefined }[] {
+): Generator<{ readonly uid: number; readonly at: string | undefined }> {
   const renamed = new Map(renames.map(({ uid, to }): [number, string] => [uid, to]));
   const moved = new Map(renumbered.map(({ from, to }): [number, number] => [from, to]));
-  return uidlist.records
-    .filter(({ uid }) => !gone.has(uid))
-    .map(({ uid, base }) => ({ uid: moved.get(uid) ?? uid, at: renamed.get(uid) ?? files.get(base)?.at }));
+  for (const { uid, base } of uidlist.records) {
+    if (!gone.has(uid)) yield { uid: moved.get(uid) ?? uid, at: renamed.get(uid) ?? files.get(base)?.at };
+  }
 }
 
 const NOTHING_SETTLED: SettledUids = { wanted: new Map(), racing: new Map(), uidsChanged: false };
@@ -148,12 +151,12 @@ function planMails(
   clock: BaseClock,
 ): PlannedMail[] {
   // A base name stands for one mail, also for one that is gone already: clients may remember its UID by it.
-  const taken = new Set(view.uidlist.records.map(({ base }) => base));
-  for (const base of view.files.keys()) taken.add(base);
+  const taken = new Set<string>();
+  for (const { base } of view.uidlist.records) if (!view.files.has(base)) taken.add(base);
   /** A clock that was set back can make the same name again, more than once. */
   const free = (first: string, another: () => string): string => {
     let base = first;
-    while (taken.has(base)) base = another();
+    while (taken.has(base) || view.files.has(base)) base = another();
     taken.add(base);
     return base;
   };

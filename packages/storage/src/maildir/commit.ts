@@ -194,7 +194,7 @@ async function rewriteUidlist(
   // Records of mails that are only about to be removed stay: without them, a stop now would make the mails new ones.
   const kept = work.rebuild === null ? view.uidlist.records.filter(({ base }) => view.files.has(base)) : [];
   const records = [
-    ...kept.map((record) => ({ ...record, uid: moved.get(record.uid) ?? record.uid })),
+    ...(moved.size === 0 ? kept : kept.map((record) => ({ ...record, uid: moved.get(record.uid) ?? record.uid }))),
     ...plan.mails.map(recordOf),
   ];
   const next = `${folder.uidlistFile}.tmp`;

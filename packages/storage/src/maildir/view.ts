@@ -46,9 +46,9 @@ export function isNumbered(view: RawView): view is View {
 export function isComplete(view: RawView): view is View {
   const { uidlist, files } = view;
   if (uidlist === null || !isNumbered(view)) return false;
-  const bases = new Set(uidlist.records.map(({ base }) => base));
-  for (const base of files.keys()) if (!bases.has(base)) return false;
-  return true;
+  let numbered = 0;
+  for (const { base } of uidlist.records) if (files.has(base)) numbered++;
+  return numbered === files.size;
 }
 
 /** The files that have a UID. */
