@@ -98,7 +98,7 @@ const SAID_OTHERWISE: Readonly<Record<string, { readonly why: string; readonly i
   ),
   '15-guid-conflict master': {
     why:
-      'two GUIDs of one mailbox are settled before the Dovecot can see them, where it swaps them (dovecot-wire.md 5.6); a mailbox ' +
+      'two GUIDs of one mailbox are settled before the Dovecot can see them, where it swaps them; a mailbox ' +
       'with new numbers is announced so that they are equal to nobody’s. A mailbox is lost all the same, since the slave swaps. Then ' +
       'the recorded master tells states that nobody can use; we print none',
     instead: (said) => {

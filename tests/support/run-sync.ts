@@ -17,7 +17,7 @@ import {
 import type { AskedRun } from './options.ts';
 
 export interface RunResult {
-  /** Process status (interface.md "Result"). */
+  /** The status with which the program would end. */
   readonly exit: number;
   /** What `-s` would print; null: no `-s`. Empty: a full run is needed. */
   readonly state: string | null;

@@ -1,4 +1,4 @@
-/** What can end a run; `exit` is the process status (interface.md "Result"). */
+/** What can end a run; `exit` is the process status, doveadm's for the same (from sysexits.h). */
 export const SYNC_ERRORS = {
   /** An option's value, or options that exclude each other. */
   Usage: { exit: 64 },

@@ -9,7 +9,7 @@ export type Mode = 'two-way' | 'backup' | 'one-way';
 /** Full `-f`, changed (default), state (`-s` with a state). */
 export type Algorithm = 'full' | 'changed' | 'state';
 
-/** Which mailboxes a run looks at; each side applies it to its own names (sync-semantics.md 3.2). */
+/** Which mailboxes a run looks at; each side applies it to its own names (docs/tree-merge.md, "Selection"). */
 export interface Selection {
   /** `-m`: LIST pattern (`*`, `%`) or `\Special`; empty: tree only. */
   readonly mailbox?: string;
@@ -23,7 +23,7 @@ export interface Selection {
   readonly allNamespaces: boolean;
 }
 
-/** `-t`, `-e`, `-I`, `-O`: all given conditions must hold (sync-semantics.md chapter 10). */
+/** `-t`, `-e`, `-I`, `-O`: all given conditions must hold. */
 export interface MailFilter {
   /** Unix seconds, inclusive. */
   readonly since?: number;

@@ -1,4 +1,4 @@
-/** What the words after the options mean (sync-semantics.md 1.1). */
+/** What the words after the options mean: the same as for doveadm 2.3, and `unix:` for a socket. */
 import { parseLocation, UsageError, type MailLocation } from '@dsync/settings';
 
 export type Destination =

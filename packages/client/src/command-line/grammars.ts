@@ -1,4 +1,4 @@
-/** Grammars of option values (sync-semantics.md 1.3). Whatever is in none of them is refused. */
+/** Grammars of option values, doveadm's. Whatever is in none of them is refused, also where doveadm reads garbage as 0. */
 import { UsageError } from '@dsync/settings';
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];

@@ -126,7 +126,7 @@ class RemoteEnd extends Error {
   }
 }
 
-/** Both ends' reasons may be known; one that says more than "temporary" is the better one (sync-semantics.md 1.5). */
+/** Both ends' reasons may be known; one that says more than "temporary" is the better one. */
 async function worse(error: unknown, connection: Connection): Promise<unknown> {
   if (!connection.carrier.destroyed) connection.carrier.destroy();
   try {

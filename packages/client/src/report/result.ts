@@ -1,4 +1,4 @@
-/** The result of a run as the object of `--json` (interface.md "Result"). */
+/** The result of a run as the object of `--json`. Scripts read it: names stay, new ones may come. */
 import type { DescribedError } from '@dsync/server';
 import { printSyncState, type MailCounts, type SyncReport, type TreeCounts } from '@dsync/sync';
 

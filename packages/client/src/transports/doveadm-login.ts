@@ -1,4 +1,4 @@
-/** The doveadm layer from the client's side (dovecot-wire.md §1): tolerant of every server since 2.2. */
+/** The doveadm layer from the client's side: tolerant of every server since 2.2. */
 import type { Duplex } from 'node:stream';
 
 import {
@@ -40,7 +40,7 @@ const MAX_OPENING = 256 * 1024;
 
 type Decode = (chunk: Buffer) => readonly Buffer[];
 
-/** The first minor whose servers know STARTTLS (dovecot-wire.md §1.9). */
+/** The first minor whose servers know STARTTLS, as Dovecot 2.3.19 does. */
 const STARTTLS_MINOR = 2;
 
 /**

@@ -8,7 +8,7 @@ export interface DescribedError {
   /** One line. */
   readonly message: string;
   readonly code: string;
-  /** Exit status (interface.md "Result"). */
+  /** Exit status: 64 usage, 67 no such user, 68 no such host, 75 temporary, 77 permission, 78 configuration, 1 ours. */
   readonly exit: number;
 }
 

@@ -1,4 +1,4 @@
-/** The doveadm layer from the server's side, up to the command line (dovecot-wire.md §1). */
+/** The doveadm layer from the server's side, up to the command line. */
 import type { Duplex } from 'node:stream';
 import { TLSSocket, type SecureContext } from 'node:tls';
 import { Socket } from 'node:net';

@@ -1,4 +1,4 @@
-/** The settings that dsync knows, by Dovecot's names, as checked values (docs: interface.md "Settings"). */
+/** The settings that dsync knows, by Dovecot's names, as checked values. */
 import { expandPath, expandVariables, type VariableValues } from '../expand/variables.ts';
 import type { MailLocation } from '../expand/location.ts';
 import { readConfigFile, readOverride } from '../parse/parse-config.ts';

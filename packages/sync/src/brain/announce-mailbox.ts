@@ -81,7 +81,7 @@ export function recentSettled(
 /**
  * Whether the mailbox needs no look. Both ends conclude it from the same two messages, so they conclude the same.
  * Where a digest is missing, the six numbers decide as with Dovecot, which can overlook equally many changes on both
- * sides (sync-semantics.md 4.2).
+ * sides.
  */
 export function canSkip(rules: SessionRules, ours: MessageOf<'mailbox'>, theirs: MessageOf<'mailbox'>): boolean {
   if (rules.algorithm !== 'changed' || rules.dryRun || !recentSettled(rules, ours, theirs)) return false;
@@ -109,7 +109,7 @@ export function equalState(a: Numbers, b: Numbers): MailboxSyncState {
   };
 }
 
-/** Why a common state cannot be used with these own numbers (sync-semantics.md 7.3); null: it can. */
+/** Why a common state cannot be used with these own numbers, which are below it: an older copy was put back. null: it can. */
 export function staleReason(state: MailboxSyncState, status: MailboxStatus): string | null {
   if (status.uidNext <= state.lastCommonUid)
     return `UIDNEXT ${status.uidNext} is not above the last common UID ${state.lastCommonUid}`;

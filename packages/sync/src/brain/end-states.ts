@@ -1,4 +1,4 @@
-/** What both ends say at the end of a mailbox, and what they take for common from it (sync-semantics.md chapter 7). */
+/** What both ends say at the end of a mailbox, and what they take for common from it. */
 import type { MessageOf } from '@dsync/protocol';
 
 import type { MailPlan } from '../mails/mail-plan.ts';

@@ -1,5 +1,5 @@
 /**
- * Options as they travel in the handshake. Every flag is written from the slave's point of view (dovecot-wire.md §4.1):
+ * Options as they travel in the handshake. Every flag is written from the slave's point of view, as in Dovecot:
  * `backupReceive` means "you are the destination".
  */
 import type { MessageOf, Peer } from '@dsync/protocol';

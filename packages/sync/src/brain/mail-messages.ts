@@ -41,7 +41,7 @@ export function* changeMessages(
 }
 
 /**
- * With expunge records as a Dovecot makes and expects them, by the GUID's 128-bit form (dovecot-wire.md §4.6). A record with
+ * With expunge records as a Dovecot makes and expects them, by the GUID's 128-bit form. A record with
  * another text it does not believe, or dies of it.
  */
 export function withShortGuids(changes: MailboxChanges): MailboxChanges {

@@ -1,6 +1,6 @@
 /**
- * The conversation about one mailbox, the same code for both ends (sync-semantics.md chapters 2 and 5,
- * dovecot-wire.md §5.2). The caller has exchanged the `mailbox` messages and opened and locked the mailbox.
+ * The conversation about one mailbox, the same code for both ends (docs/protocol.md, "Messages"). The caller has exchanged
+ * the `mailbox` messages and opened and locked the mailbox.
  *
  *     send track:     attributes . changes . ------ requests . --- mails . ------------- state
  *                                             ^                 ^         |         ^
@@ -9,7 +9,8 @@
  *
  * The receive track never waits for the send track, so neither end can block the other by not reading. A source sends
  * no requests and receives no mails; a destination sends neither attributes nor changes nor mails (except in a dry run,
- * where both send their lists so that both plans can be shown, and nothing else; a Dovecot is asked as the source of a backup then, see dry-run.ts).
+ * where both send their lists so that both plans can be shown, and nothing else; a Dovecot is asked as the source of a
+ * backup then, see dry-run.ts).
  */
 import type { MessageOf, Modseq, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';

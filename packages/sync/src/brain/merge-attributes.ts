@@ -1,4 +1,4 @@
-/** Which metadata entries a side has to change to agree with the other (sync-semantics.md chapter 9). Pure. */
+/** Which metadata entries (RFC 5464) a side has to change to agree with the other. Pure. */
 import { compareBytes, type Modseq } from '@dsync/protocol';
 import type { Attribute } from '@dsync/storage';
 

@@ -1,4 +1,4 @@
-/** A run from the side that starts it: drives the phases of sync-semantics.md chapter 2. */
+/** A run from the side that starts it: handshake, trees, mailboxes in the order of the merged tree, farewell. */
 import { hostname as machineName } from 'node:os';
 
 import type { Channel, MessageOf } from '@dsync/protocol';

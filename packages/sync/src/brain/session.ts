@@ -76,7 +76,7 @@ export function storeForRun(store: MailStore, rules: Pick<SessionRules, 'role' |
   const { role, selection } = rules;
   const whole: MailStore = store.selectNamespaces?.(selection) ?? store;
   const unknown = selection.namespaces.find((prefix) => !(store.namespacePrefixes ?? ['']).includes(prefix));
-  // On the side that starts it means the namespace without prefix, if there is one (sync-semantics.md 1.4).
+  // On the side that starts it means the namespace without prefix, if there is one, as in Dovecot.
   if (role === 'slave' && unknown !== undefined)
     throw new SyncError('NoSuchNamespace', `Namespace not found: '${unknown}'`);
   return whole;

@@ -53,7 +53,7 @@ async function selectedTrees(session: Session): Promise<SelectedTrees> {
 /**
  * A Dovecot tells its tree without waiting for ours. So conflicts about GUIDs and UIDVALIDITYs are settled here before it
  * can see any: 2.3 with Maildir takes the peer's GUID in every conflict, whatever the peer does, and the mailboxes would
- * never meet (dovecot-wire.md §5.6).
+ * never meet.
  */
 async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
   const { store, channel, rules } = session;

@@ -1,4 +1,4 @@
-/** The per-user lock of `-l`: exactly one of both ends takes it (dovecot-wire.md §7). */
+/** The per-user lock of `-l`: exactly one of both ends takes it. */
 import type { Channel } from '@dsync/protocol';
 import { compareBytes } from '@dsync/protocol';
 

@@ -1,5 +1,5 @@
 /**
- * Backup: the destination becomes what the source is (sync-semantics.md 6.2). Dovecot deletes a mailbox that cannot be
+ * Backup: the destination becomes what the source is. Dovecot deletes a mailbox that cannot be
  * brought there in place and fails; here it is made anew in the same run, keeping what the destination has of it.
  */
 import { type Uid, uid as checkedUid, MAX_UID } from '@dsync/protocol';

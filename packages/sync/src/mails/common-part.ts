@@ -1,5 +1,5 @@
 /**
- * Which mails both sides have in common, and what is to be thought of the others (sync-semantics.md 5.2). Both lists
+ * Which mails both sides have in common, and what is to be thought of the others. Both lists
  * are walked in step, once to find the end of the common part and once to judge every mail that only one side has.
  *
  *     UID      1  2  3  4  5  6  7

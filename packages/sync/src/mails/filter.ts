@@ -1,4 +1,4 @@
-/** `-t`, `-e`, `-I`, `-O`: which mails a run may give to the other side (sync-semantics.md chapter 10). */
+/** `-t`, `-e`, `-I`, `-O`: which mails a run may give to the other side. */
 import { FLAG } from '@dsync/protocol';
 import type { MailRecord } from '@dsync/storage';
 

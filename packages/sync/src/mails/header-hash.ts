@@ -1,5 +1,6 @@
 /**
- * Hashes of mail headers, by which mails are recognised where a side cannot be given their GUIDs (dovecot-wire.md §4.6).
+ * Hashes of mail headers, by which mails are recognised where a side cannot be given their GUIDs
+ * (docs/protocol.md, "Which mail is which").
  * Both ends have to compute the same from what each has stored.
  */
 import { createHash } from 'node:crypto';

@@ -1,7 +1,7 @@
 /**
- * By what the two sides' mails are recognised as the same (dovecot-wire.md §4.4). The merge compares the field `guid` of
- * records; where that is not what the peer compares, records get an identity in its place before the merge, and the plan
- * gets the GUIDs back after it.
+ * By what the two sides' mails are recognised as the same (docs/protocol.md, "Which mail is which"). The merge compares the
+ * field `guid` of records; where that is not what the peer compares, records get an identity in its place before the merge,
+ * and the plan gets the GUIDs back after it.
  */
 import { guid128, type MailGuid, mailGuid, type MessageOf, type Uid } from '@dsync/protocol';
 import type { ExpungeRecord, MailRecord } from '@dsync/storage';

@@ -1,5 +1,5 @@
 /**
- * One mail's flags and keywords out of both sides' (sync-semantics.md 5.8). Keywords that differ only in case are one:
+ * One mail's flags and keywords out of both sides'. Keywords that differ only in case are one:
  * a store keeps only one of them, so that told apart they would never be equal.
  */
 import { ALL_FLAGS } from '@dsync/protocol';

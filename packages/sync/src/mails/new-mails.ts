@@ -1,6 +1,6 @@
 /**
- * Mails that only one side has, or both under different UIDs: which belong together and what UID each ends with
- * (sync-semantics.md 5.3, 5.4). Both ends compute it from the same lists and so give the same UIDs.
+ * Mails that only one side has, or both under different UIDs: which belong together and what UID each ends with.
+ * Both ends compute it from the same lists and so give the same UIDs.
  */
 import { compareBytes, type Uid } from '@dsync/protocol';
 import type { MailRecord } from '@dsync/storage';

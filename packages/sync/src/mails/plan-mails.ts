@@ -1,4 +1,4 @@
-/** The merge of one mailbox: from both sides' lists to both sides' plans (sync-semantics.md chapters 4.3, 5, 6 and 10). */
+/** The merge of one mailbox: from both sides' lists to both sides' plans. */
 import { planBackup } from './backup.ts';
 import { isFiltering } from './filter.ts';
 import type { MailMerge, MailMergeContext, MailSide } from './mail-plan.ts';

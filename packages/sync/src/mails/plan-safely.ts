@@ -1,6 +1,6 @@
 /**
  * Mails that one side lacks although nobody expunged them, with a Dovecot at the other end. A Dovecot takes a mail of its own
- * that is not in our list, below the last one that both have, for expunged (sync-semantics.md 5.2), and of one of ours that
+ * that is not in our list, below the last one that both have, for expunged, and of one of ours that
  * it does not have it thinks that it was expunged there. Neither can be argued with, but both go by what is told:
  *
  *     UID       1  2  3  4        the Dovecot's list, of which a filter kept 1 from coming here

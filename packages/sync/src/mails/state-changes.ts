@@ -1,5 +1,5 @@
 /**
- * What is to be thought of changes since a common state (sync-semantics.md chapter 7). Up to the common UID both sides
+ * What is to be thought of changes since a common state. Up to the common UID both sides
  * have the same mails, and only what is listed has changed; every mail above is new.
  */
 import type { ExpungeRecord, MailRecord } from '@dsync/storage';

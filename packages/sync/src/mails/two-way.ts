@@ -1,5 +1,5 @@
 /**
- * Both sides' plans of a two-way merge (sync-semantics.md 5, 6.1). One-way is the same with the source's plan thrown away.
+ * Both sides' plans of a two-way merge. One-way is the same with the source's plan thrown away.
  * Every decision is made once for both sides and by values alone, so exchanging the sides exchanges the plans.
  */
 import { MAX_UID, type Modseq, type Uid } from '@dsync/protocol';
@@ -190,7 +190,7 @@ class TwoWay {
     };
   }
 
-  /** More messages win, then the larger value; a source never changes its own (sync-semantics.md 4.3). */
+  /** More messages win, then the larger value, as in Dovecot; but a source never changes its own. */
   #uidValidity(): number {
     const [l, r] = [this.#local, this.#remote];
     if (this.#context.mode === 'one-way') return this.#context.source === 'local' ? l.uidValidity : r.uidValidity;

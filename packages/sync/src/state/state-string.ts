@@ -1,5 +1,5 @@
 /**
- * The text of a state, interchangeable with Dovecot's (dovecot-wire.md §6): base64 of the bytes 1 0 0 0, 44 bytes for
+ * The text of a state, interchangeable with Dovecot's: base64 of the bytes 1 0 0 0, 44 bytes for
  * each mailbox, and a CRC-32 over all of it. Numbers are little-endian.
  */
 import { isMailboxGuid, type MailboxGuid } from '@dsync/protocol';

@@ -1,4 +1,4 @@
-/** The state of `-s`: what both sides were known to have in common (sync-semantics.md 7.2, dovecot-wire.md §6). */
+/** The state of `-s`: what both sides were known to have in common. */
 import type { MailboxGuid, Modseq } from '@dsync/protocol';
 import type { MailboxStatus } from '@dsync/storage';
 
@@ -24,7 +24,7 @@ export type SyncState = ReadonlyMap<MailboxGuid, MailboxSyncState>;
 type MailboxNumbers = Pick<MailboxStatus, 'uidValidity' | 'uidNext' | 'messages' | 'highestModseq'>;
 
 /**
- * Whether a side has changed nothing in a mailbox since the state was made (sync-semantics.md 7.2). Only what both sides
+ * Whether a side has changed nothing in a mailbox since the state was made. Only what both sides
  * say of themselves shows that there is nothing to do; Dovecot asks the starting side alone.
  */
 export function isUnchanged(state: MailboxSyncState, now: MailboxNumbers): boolean {

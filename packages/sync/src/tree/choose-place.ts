@@ -1,4 +1,4 @@
-/** Which of a mailbox's two places counts (sync-semantics.md 3.5). */
+/** Which of a mailbox's two places counts: rules 2 and 3 of docs/tree-merge.md. */
 import type { MailboxPath } from '@dsync/protocol';
 
 import type { Item, Place } from './items.ts';

@@ -1,4 +1,7 @@
-/** Subscriptions: a set of names, merged by name whatever becomes of the mailboxes (sync-semantics.md 3.8). */
+/**
+ * Subscriptions: a set of names, merged by name whatever becomes of the mailboxes. The later change counts; where times are
+ * equal or unknown the name is subscribed.
+ */
 import type { MailboxPath } from '@dsync/protocol';
 import type { TreeNode } from '@dsync/storage';
 

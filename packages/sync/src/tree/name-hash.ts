@@ -1,4 +1,4 @@
-/** How deletions of directories and unsubscriptions name what they were about (dovecot-wire.md 4.3). */
+/** How deletions of directories and unsubscriptions name what they were about, as in Dovecot. */
 import { createHash } from 'node:crypto';
 
 import type { MailboxPath } from '@dsync/protocol';

@@ -28,7 +28,7 @@ export function isInbox(path: MailboxPath): boolean {
   return path.length === 1 && path[0] === 'INBOX';
 }
 
-/** How one side writes parts that the other side made, and how both are compared (sync-semantics.md 3.9). */
+/** How one side writes parts that the other side made, and how both are compared (docs/tree-merge.md). */
 export interface Spelling {
   /** Whether names of both sides are always spelled alike. */
   readonly same: boolean;

@@ -1,5 +1,5 @@
 /**
- * Which part of a tree a run looks at (sync-semantics.md 3.2).
+ * Which part of a tree a run looks at (docs/tree-merge.md, "Selection").
  *
  * Each side applies the selection to its own names. A mailbox that only one of the sides selects would look new to the
  * other one, which would make it a second time with the same GUID. So a mailbox is also in if the *other side's*

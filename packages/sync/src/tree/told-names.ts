@@ -7,7 +7,7 @@ import { pathKey, spellingOf, withoutCodes } from './names.ts';
 
 /**
  * As if names were written with the separator of the receiver, whose tree is known. A Dovecot 2.3 that is told of a deletion by
- * the hash of a name hangs and takes all memory unless the separator is its own (sync-semantics.md 3.9). What the receiver does
+ * the hash of a name hangs and takes all memory unless the separator is its own. What the receiver does
  * not have it need not be told of, so every hash that can mean anything to it is found by its own names.
  */
 export function withSeparator(tree: TreeSnapshot, receiver: TreeSnapshot, altChar: string): TreeSnapshot {

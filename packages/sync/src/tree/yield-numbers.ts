@@ -16,7 +16,7 @@ export interface Yielding {
 
 /**
  * What to change here so that the Dovecot has nothing to change. It is the source of its own numbers even in a reverse
- * backup: by message counts it may take another UIDVALIDITY than the one it has (dovecot-wire.md §5.3, §5.6), and
+ * backup: by message counts it may take another UIDVALIDITY than the one it has, and
  * with a Maildir it then drops its index with errors in the log. Nothing is yielded by the source of a one-way run.
  */
 export function yieldedNumbers(local: TreeSnapshot, remote: TreeSnapshot, context: TreeMergeContext): Yielding[] {
