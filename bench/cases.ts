@@ -19,6 +19,7 @@ import {
   type Tool,
 } from './tools.ts';
 
+/** One tool in one case. */
 export interface Row {
   readonly case: string;
   readonly tool: string;
@@ -31,6 +32,7 @@ export interface Row {
 
 type Start = (folder: string, model: string) => Promise<Tool>;
 
+/** The same work for several tools. */
 export interface Case {
   readonly title: string;
   readonly shape: Shape;
@@ -144,6 +146,7 @@ export const cases = (scale: number): Case[] => [
   },
 ];
 
+/** How time and memory grow with the mails of one folder. */
 export interface Growth {
   readonly mails: readonly number[];
   readonly seconds: readonly number[];

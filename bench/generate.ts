@@ -2,6 +2,7 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+/** What made-up mail looks like. */
 export interface Shape {
   readonly folders: number;
   readonly mailsPerFolder: number;
@@ -71,6 +72,7 @@ const folderName = (index: number, folders: number): string => {
   return folders > 50 ? `.group${Math.floor(index / 10)}.folder${index}` : `.folder${index}`;
 };
 
+/** The file of one mail in the model; every fourth one is unseen. */
 export const mailPath = (
   root: string,
   folder: number,

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 
+/** One run of a command. */
 export interface Measured {
   readonly seconds: number;
   /** Peak resident memory in MB of the started process. */
@@ -50,6 +51,7 @@ export const countMails = async (root: string): Promise<number> => {
   return entries.filter((entry) => entry.isFile() && /\/(cur|new)$/.test(entry.parentPath)).length;
 };
 
+/** NaN of nothing. */
 export const median = (values: readonly number[]): number => {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);

@@ -2,6 +2,7 @@
 import type { Growth, Row } from './cases.ts';
 import { median } from './measure.ts';
 
+/** All that one run of the benchmarks measured: what `--json` writes. */
 export interface Results {
   readonly machine: string;
   readonly date: string;
@@ -85,6 +86,7 @@ export const targets = ({ rows, growth }: Results): Target[] => {
   ];
 };
 
+/** The results as tables for a terminal. */
 export const printReport = (results: Results): string => {
   const heading = ['case', 'tool', 'seconds', 'than doveadm', 'client MB', 'server MB'];
   const growth = Object.entries(results.growth).flatMap(([tool, { mails, seconds, peakMb, exponent }]) => [

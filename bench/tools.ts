@@ -11,6 +11,7 @@ import { freePorts } from '../tests/peers/rig/ports.ts';
 import { endProcess, mustRun, untilAccepting } from '../tests/peers/rig/processes.ts';
 import { peakMemory } from './measure.ts';
 
+/** A program with a source and a destination of its own, ready to be started. */
 export interface Tool extends AsyncDisposable {
   readonly name: string;
   /** The Maildir that this tool reads. */
@@ -46,6 +47,7 @@ const ours = (
   serverPeakMb: () => 0,
 });
 
+/** dsync with both Maildirs in one process. */
 export const oursLocal = async (folder: string, model: string): Promise<Tool> => {
   const destination = join(folder, 'ours-local/destination');
   const source = join(folder, 'ours-local/source');
@@ -72,6 +74,7 @@ const startOurServer = async (destination: string): Promise<OurServer> => {
   return { port, peakMb: () => peakMemory(child.pid ?? 0), [Symbol.asyncDispose]: () => endProcess(child) };
 };
 
+/** dsync and dsync-server. */
 export const oursTcp = async (folder: string, model: string): Promise<Tool> => {
   const destination = join(folder, 'ours-tcp/destination');
   const source = join(folder, 'ours-tcp/source');
@@ -110,6 +113,7 @@ const withModel = async (dovecot: Dovecot, model: string): Promise<string> => {
   return source;
 };
 
+/** doveadm and a Dovecot 2.3 of its own at each end. */
 export const doveadmTcp = async (folder: string, model: string): Promise<Tool> => {
   const near = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
   const far = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
@@ -156,6 +160,7 @@ export const doveadmToOurs = async (folder: string, model: string): Promise<Tool
   };
 };
 
+/** doveadm with both Maildirs in one process. */
 export const doveadmLocal = async (folder: string, model: string): Promise<Tool> => {
   const dovecot = await startDovecot({ version: '2.3', users: ['u'], parent: folder });
   const destination = join(dovecot.home('u'), 'Copy');
@@ -169,6 +174,7 @@ export const doveadmLocal = async (folder: string, model: string): Promise<Tool>
   };
 };
 
+/** A plain copy that makes each file durable before the next. */
 export const rsync = async (folder: string, model: string): Promise<Tool> => {
   const source = join(folder, 'rsync/source');
   const destination = join(folder, 'rsync/destination');
@@ -180,6 +186,7 @@ export const rsync = async (folder: string, model: string): Promise<Tool> => {
   };
 };
 
+/** A plain copy with a single flush at its end. */
 export const cp = async (folder: string, model: string): Promise<Tool> => {
   const source = join(folder, 'cp/source');
   const destination = join(folder, 'cp/destination');

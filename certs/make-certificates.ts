@@ -17,12 +17,14 @@ export interface KeyAndCertificate {
   readonly certificate: string;
 }
 
+/** One authority, and what it has signed. */
 export interface DevelopmentCertificates {
   readonly ca: KeyAndCertificate;
   readonly server: KeyAndCertificate;
   readonly client: KeyAndCertificate;
 }
 
+/** What tests ask for that development does not. */
 export interface CertificateOptions {
   /** DNS names and IP addresses of the server. */
   readonly names?: readonly string[];

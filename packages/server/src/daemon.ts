@@ -13,6 +13,7 @@ import { acceptLogin, LoginFailed, type LoggedIn } from './login/accept-login.ts
 import { FailedLogins } from './login/failed-logins.ts';
 import { replyBytes, serveCommand } from './session/doveadm-session.ts';
 
+/** One server process: opens listeners, lets peers log in, serves their sessions at the same time. */
 export class Daemon {
   #settings: Settings;
   readonly #log: Log;

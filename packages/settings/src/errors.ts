@@ -17,6 +17,7 @@ export type Origin =
   | { readonly kind: 'file'; readonly file: string; readonly line: number }
   | { readonly kind: 'option'; readonly text: string };
 
+/** `FILE line N`, or `-o TEXT`. */
 export function printOrigin(origin: Origin): string {
   return origin.kind === 'file' ? `${origin.file} line ${origin.line}` : `-o ${origin.text}`;
 }

@@ -34,6 +34,7 @@ export interface MailFilter {
   readonly flag?: string;
 }
 
+/** What a run does, whichever end it is started at. */
 export interface SyncOptions {
   readonly mode: Mode;
   /** `-R`: source and destination of backup and one-way exchanged. */
@@ -61,6 +62,7 @@ export interface SyncOptions {
   readonly noFsync: boolean;
 }
 
+/** A two-way run without any option, with Dovecot's defaults. */
 export const DEFAULT_OPTIONS: SyncOptions = {
   mode: 'two-way',
   reverse: false,

@@ -23,6 +23,7 @@ export interface TreeCounts {
   readonly subscriptions: number;
 }
 
+/** What was done to one mailbox: here and at the other end. */
 export interface MailboxReport {
   readonly path: MailboxPath;
   readonly guid: MailboxGuid;
@@ -32,6 +33,7 @@ export interface MailboxReport {
   readonly plan?: { readonly local: readonly MailOperation[]; readonly remote: readonly MailOperation[] };
 }
 
+/** What a run did at both ends; in a dry run what it would have done. */
 export interface SyncReport {
   readonly mode: Mode;
   readonly dryRun: boolean;

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 
 import { parseSyncState, printSyncState } from '../src/state/state-string.ts';
 
+/** Any bytes as the text of `-s`, in base64 and with a right sum too. */
 export function fuzzState(input: Buffer): void {
   const sum = Buffer.alloc(4);
   sum.writeUInt32LE(crc32(input));

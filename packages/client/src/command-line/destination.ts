@@ -1,6 +1,7 @@
 /** What the words after the options mean: the same as for doveadm 2.3, and `unix:` for a socket. */
 import { parseLocation, UsageError, type MailLocation } from '@dsync/settings';
 
+/** Where the other side is, and how it is reached. */
 export type Destination =
   /** A second store in this process. */
   | { readonly kind: 'local'; readonly location: MailLocation }

@@ -12,8 +12,10 @@ import {
 
 import { parseDate, parseFlag, parseSeconds, parseSize } from './grammars.ts';
 
+/** `--dialect`: `auto` offers the native one and takes what the peer speaks. */
 export type Dialect = 'auto' | 'native' | 'dovecot';
 
+/** A command line whose every value has been checked. Times with `Ms` are milliseconds. */
 export interface SyncRequest {
   readonly user: string;
   readonly options: SyncOptions;
@@ -31,6 +33,7 @@ export interface SyncRequest {
   readonly connectTimeoutMs: number;
 }
 
+/** What the meaning of a command line depends on besides its words. */
 export interface RequestContext {
   readonly command: 'sync' | 'backup';
   readonly settings: Settings;

@@ -15,6 +15,7 @@ import { warnOnce } from '../report/warn-once.ts';
 import type { Connection } from '../transports/connection.ts';
 import { openConnection } from '../transports/open.ts';
 
+/** `sync` or `backup` with its words, for one or more users. */
 export interface SyncCommand {
   readonly command: 'sync' | 'backup';
   readonly options: OptionValues;

@@ -7,11 +7,13 @@ interface SidePlan {
   readonly mailboxes: readonly { readonly name: string; readonly operations: readonly MailOperation[] }[];
 }
 
+/** What `--dry-run` would do at each end, as `--json` prints it. */
 export interface PlanObject {
   readonly local: SidePlan;
   readonly remote: SidePlan;
 }
 
+/** The plan of a dry run's report, without the mailboxes that have nothing to do. @param separator between the parts of names */
 export function planOf(report: SyncReport, separator: string): PlanObject {
   const side = (which: 'local' | 'remote'): SidePlan => ({
     tree: report.treePlan?.[which] ?? [],
@@ -44,6 +46,7 @@ const shown = (line: string): string => oneLine(line, MAX_LINE);
 /** Longer than any name that a store accepts. */
 const MAX_LINE = 4000;
 
+/** One line without control characters, cut at `MAX_LINE`; the rule that made the operation stands at its end. */
 export function printTreeOperation(operation: TreeOperation, separator: string): string {
   return shown(treeOperation(operation, separator));
 }
@@ -83,6 +86,7 @@ function flagList(flags: number, keywords: readonly string[]): string {
   return `[${[...FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name), ...keywords].join(' ')}]`;
 }
 
+/** As `printTreeOperation`. */
 export function printMailOperation(operation: MailOperation): string {
   return shown(mailOperation(operation));
 }

@@ -7,6 +7,7 @@ import { planOf, type PlanObject } from './plan.ts';
 
 type Counts = MailCounts & TreeCounts;
 
+/** One user's run. `local` is the side that started it, `remote` the other one. */
 export interface Result {
   readonly user: string;
   readonly mode: 'sync' | 'backup' | 'oneway';
@@ -32,6 +33,7 @@ export interface Result {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
+/** What a report does not say of its run. */
 export interface RunFacts {
   readonly request: SyncRequest;
   readonly separator: string;
@@ -63,6 +65,7 @@ function common(facts: RunFacts): Pick<Result, 'user' | 'mode' | 'algorithm' | '
   };
 }
 
+/** The result of a run that came to its end: exit status 0, or 2 if something unexpected happened. */
 export function resultOf(report: SyncReport, facts: RunFacts): Result {
   const changed = report.unexpected.length > 0;
   return {
@@ -86,6 +89,7 @@ export function resultOf(report: SyncReport, facts: RunFacts): Result {
   };
 }
 
+/** The result of a run that failed, of whose counts and bytes nothing is known. */
 export function resultOfError(error: DescribedError, facts: RunFacts): Result {
   return {
     ...common(facts),

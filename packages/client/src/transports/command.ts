@@ -5,6 +5,7 @@ import { joinStreams } from '@dsync/protocol';
 
 import { TransportError, type Connection } from './connection.ts';
 
+/** How a program is used whose stdin and stdout are the connection. */
 export interface CommandOptions {
   /** What is written before the session (`remoteprefix:`). */
   readonly prefix?: string;

@@ -23,6 +23,7 @@ import {
 
 import { TransportError } from './connection.ts';
 
+/** Who logs in, and how. `timeoutMs` bounds each part of the opening; `onLog` gets the server's log lines. */
 export interface LoginOptions {
   readonly user: string;
   /** Secret; null: none is set, which only a trusting server accepts. */

@@ -12,6 +12,7 @@ import type { SyncRequest } from '../command-line/sync-request.ts';
 import type { Connection } from './connection.ts';
 import type { LoginOptions } from './doveadm-login.ts';
 
+/** What opening depends on besides the destination. */
 export interface OpenContext {
   readonly request: SyncRequest;
   readonly settings: Settings;

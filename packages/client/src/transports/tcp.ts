@@ -9,6 +9,7 @@ import type { DoveadmSsl, TlsSettings } from '@dsync/settings';
 import { TransportError, type Connection } from './connection.ts';
 import { openSession, type LoginOptions } from './doveadm-login.ts';
 
+/** A doveadm server on the network. */
 export interface TcpOptions extends LoginOptions {
   readonly host: string;
   readonly port: number;
@@ -17,6 +18,7 @@ export interface TcpOptions extends LoginOptions {
   readonly tls: TlsSettings;
 }
 
+/** A doveadm server behind a socket at `path`. */
 export interface UnixOptions extends LoginOptions {
   readonly path: string;
 }

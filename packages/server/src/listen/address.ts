@@ -21,6 +21,7 @@ export function parseListenAddress(text: string): ListenAddress {
   return { kind: match[1] === 'tcps' ? 'tcps' : 'tcp', host: address === '' || address === '*' ? '::' : address, port };
 }
 
+/** As `parseListenAddress` reads it and a client's destination has it: an IPv6 address in brackets. */
 export function printAddress(kind: string, host: string, port: number): string {
   return `${kind}:${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -20,6 +20,7 @@ export interface Incoming {
   readonly encrypted: boolean;
 }
 
+/** An open listener. */
 export interface Listener {
   /** As a client would write it, with the port that is really used. */
   readonly name: string;

@@ -2,8 +2,10 @@ import { oneLine } from '@dsync/protocol';
 
 /** The programs' log. Every line goes to stderr: stdout belongs to results and, in `dsync-server`, to the wire. */
 
+/** From the gravest on; a log shows its own level and all before it. */
 export type LogLevel = 'error' | 'warning' | 'info' | 'debug';
 
+/** Takes one line at a time. Whoever quotes a peer takes its control characters out before (`oneLine`). */
 export interface Log {
   readonly level: LogLevel;
   error(text: string): void;
@@ -18,6 +20,7 @@ export interface Log {
   flush(): Promise<void>;
 }
 
+/** `program` stands in front of every line, `user` in brackets behind it. */
 export interface LogOptions {
   readonly program: string;
   readonly level: LogLevel;
@@ -68,6 +71,7 @@ class Backend {
   }
 }
 
+/** A log to stderr. Lines are written soon, not at once: `flush` before the process exits. */
 export function createLog(options: LogOptions): Log {
   return logOver(new Backend(options), options.level, options.user);
 }

@@ -22,6 +22,7 @@ import { FAILED_LOGIN_DELAY_MS, LINGER_MS, LOGIN_TIMEOUT_MS, MAX_LOGIN_BYTES } f
 import type { FailedLogins } from './failed-logins.ts';
 import { provesPassword } from './password.ts';
 
+/** Whom a listener lets in. */
 export interface LoginRules {
   readonly password: string | null;
   /** Who connects is trusted by the socket's permissions. */

@@ -2,6 +2,7 @@ import { printOptionsHelp } from '@dsync/settings';
 
 import { SERVER_OPTIONS } from './server-options.ts';
 
+/** What `dsync-server --help` prints. */
 export function printServerHelp(): string {
   return [
     'dsync-server [options]',

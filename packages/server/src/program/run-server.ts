@@ -7,6 +7,7 @@ import { parseListenAddress } from '../listen/address.ts';
 import { describeError } from '../log/describe-error.ts';
 import type { Log } from '../log/log.ts';
 
+/** The command line of `dsync-server`, or of `dsync dsync-server`, read. */
 export interface ServerRun {
   readonly options: OptionValues;
   readonly log: Log;

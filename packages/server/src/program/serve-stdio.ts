@@ -5,6 +5,7 @@ import type { Log } from '../log/log.ts';
 import { findMailOf, serveSession } from '../session/serve-session.ts';
 import { openRawlog } from './rawlog.ts';
 
+/** How one session on stdin and stdout is served. */
 export interface StdioOptions {
   /** Null: the first line names the user (`remoteprefix:`), or the environment does. */
   readonly user: string | null;

@@ -11,6 +11,7 @@ import {
   type Namespace,
 } from '@dsync/storage';
 
+/** How a store is opened. */
 export interface StoreOptions {
   /** Writes wait for the disk. */
   readonly fsync: boolean;

@@ -10,6 +10,7 @@ import type { Log, LogLevel } from '../log/log.ts';
 import { hostName } from './host-name.ts';
 import { checkAccess, openUserStore } from './open-user-store.ts';
 
+/** How a session is served. It ends when nothing has come for `stallTimeoutMs`. */
 export interface SessionOptions {
   readonly stallTimeoutMs: number;
   /** The peer is on this machine, so that compressing only costs. */
@@ -28,6 +29,7 @@ export interface OpenWish {
   readonly noFsync: boolean;
 }
 
+/** Opens a user's mail once the handshake has said what for. @throws {StoreError} */
 export type OpenStore = (wish: OpenWish) => Promise<MailStore>;
 
 /**

@@ -42,6 +42,7 @@ export class OptionValues {
   }
 }
 
+/** A command line, read as getopt does: options end at the first word that is none. */
 export interface ParsedOptions {
   readonly options: OptionValues;
   /** From the first word that is no option. */

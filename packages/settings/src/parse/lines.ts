@@ -1,12 +1,10 @@
-/**
- * The lines of a dovecot.conf: comments and blank lines taken away, lines that end in a backslash joined, each with the
- * number of the line that it begins on.
- */
+/** A line of a dovecot.conf, with the number of the line that it begins on, from 1. */
 export interface LogicalLine {
   readonly text: string;
   readonly line: number;
 }
 
+/** The lines of a dovecot.conf: comments and blank lines taken away, lines that end in a backslash joined. */
 export function logicalLines(text: string): LogicalLine[] {
   const lines: LogicalLine[] = [];
   let joined = '';

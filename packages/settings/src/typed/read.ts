@@ -72,6 +72,7 @@ const FLAGS: Readonly<Record<string, boolean>> = {
   false: false,
 };
 
+/** The error of a known setting whose value cannot be used, naming where it was written. */
 export function bad(setting: Setting, message: string): SettingsError {
   return new SettingsError('BadValue', message, { origin: setting.origin });
 }

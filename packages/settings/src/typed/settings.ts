@@ -10,8 +10,10 @@ import { readTls, type TlsSettings } from './tls.ts';
 /** dsync's own default port for `tcp:` and `tcps:` is that of a doveadm server. */
 export const DEFAULT_PORT = 12345;
 
+/** `doveadm_ssl`. */
 export type DoveadmSsl = 'no' | 'ssl' | 'starttls';
 
+/** Every setting that something here depends on, or its default. */
 export interface Settings {
   /** The user's mail; null: not set. Variables are not expanded. */
   readonly mailLocation: MailLocation | null;
@@ -19,7 +21,7 @@ export interface Settings {
   readonly namespaces: readonly NamespaceSettings[];
   /** Of namespaces that are configured and left out: `type = public` and `shared`. */
   readonly othersPrefixes: readonly string[];
-  /** `mail_fsync = never`. */
+  /** False for `mail_fsync = never`. */
   readonly fsync: boolean;
   readonly hostname: string | null;
   readonly doveadmPort: number;
@@ -36,6 +38,7 @@ export interface Settings {
   readonly root: Section;
 }
 
+/** Where settings are read. Overrides count more than the file, the last one most. */
 export interface SettingsSource {
   /** `-c`; null: no file is read. */
   readonly file: string | null;

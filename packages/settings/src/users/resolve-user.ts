@@ -11,12 +11,14 @@ import type { NamespaceSettings } from '../typed/namespaces.ts';
 import { expandLocation, type ExpandedLocation, type Settings } from '../typed/settings.ts';
 import { findUser, type UserRecord } from './users.ts';
 
+/** A namespace of one user's, with the variables of its location expanded. */
 export interface UserNamespace extends Omit<NamespaceSettings, 'location'> {
   readonly location: ExpandedLocation;
   /** It has a location of its own. */
   readonly separateLocation: boolean;
 }
 
+/** A user that exists, and where the mail lies. */
 export interface MailUser {
   readonly name: string;
   /** Null if none is known. */

@@ -9,6 +9,7 @@ const MAX_VALUE = 1024 * 1024;
 /** A Dovecot keeps times of scripts alone, so that the time of anything else would win over every change of its own. */
 const TIMED_BY_DOVECOT = 'vendor/vendor.dovecot/pvt/sieve/';
 
+/** A list of entries as it travels, without the end of the list. A Dovecot is told no time that it would not keep itself. */
 export function* attributeMessages(
   attributes: readonly Attribute[],
   peerIsDovecot: boolean,

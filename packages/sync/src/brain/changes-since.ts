@@ -9,18 +9,22 @@ import { staleReason } from './announce-mailbox.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import type { Session } from './session.ts';
 
+/** Changes since a common state, or why it cannot be used (then there are none). */
 export interface ChangesSince {
   readonly changes: MailboxChanges;
   /** Why the state does not hold; null: nothing speaks against it. */
   readonly stale: string | null;
 }
 
+/** An empty list. */
 export const NO_CHANGES: MailboxChanges = { mails: [], expunges: [] };
 
+/** The whole list of a mailbox, with all that its history has. */
 export async function everythingIn(view: MailboxView): Promise<MailboxChanges> {
   return (await view.changes(null)) ?? NO_CHANGES;
 }
 
+/** What has changed here since the common state; it is stale too if the own history does not reach back to it. */
 export async function changesSince(
   view: MailboxView,
   status: MailboxStatus,

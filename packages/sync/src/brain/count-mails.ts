@@ -2,6 +2,7 @@
 import type { MailOperation } from '../mails/mail-plan.ts';
 import type { MailCounts } from '../report.ts';
 
+/** The counts of a side to which nothing was done. */
 export const NO_MAILS: MailCounts = { saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 };
 
 /** What a plan comes to if it is carried out as it is. */

@@ -6,6 +6,7 @@ import type { MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import { appliedCounts } from './count-mails.ts';
 
+/** What is known of a mailbox when both ends have done their part. */
 export interface MailboxEnd {
   readonly ours: MessageOf<'mailbox'>;
   readonly theirs: MessageOf<'mailbox'>;

@@ -174,6 +174,7 @@ export interface FactsNeeded {
   readonly size: boolean;
 }
 
+/** Received dates for `-t` and `-e`, sizes for `-I`. */
 export function factsNeeded({ since, until, maxSize }: MailFilter): FactsNeeded {
   return { date: since !== undefined || until !== undefined, size: maxSize !== undefined };
 }

@@ -5,6 +5,7 @@ import type { MailRecord } from '@dsync/storage';
 
 import type { MailboxView } from './mailbox-view.ts';
 
+/** Sends mails out of one mailbox: only such as were offered in its list. */
 export class MailExport {
   readonly #view: MailboxView;
   readonly #conversation: Conversation;

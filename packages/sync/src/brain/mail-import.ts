@@ -15,11 +15,13 @@ type SaveOperation = Extract<MailOperation, { op: 'save' }>;
 const BLOCK_MAILS = 5_000;
 const BLOCK_BYTES = 512 * 1024 * 1024;
 
+/** What was really done, which is less than planned where others changed the mailbox meanwhile; `unexpected` says so. */
 export interface ImportResult {
   readonly counts: MailCounts;
   readonly unexpected: readonly string[];
 }
 
+/** One mailbox's import. Disposing of it before `commit` leaves the blocks that were committed and nothing else. */
 export class MailImport implements AsyncDisposable {
   readonly #mailbox: Mailbox;
   readonly #plan: MailPlan;

@@ -208,6 +208,7 @@ export function expectKind<K extends Received['kind']>(
   return message;
 }
 
+/** Narrows a message to its kind. */
 export function isKind<K extends Received['kind']>(
   message: Received,
   kind: K,

@@ -47,6 +47,7 @@ import { Recognition } from './recognition.ts';
 import { peerIsOurs, type Session } from './session.ts';
 import { listMessages, mustHearFirst, type ToldList } from './told-list.ts';
 
+/** What a conversation came to, for the report, the new state and the journal. */
 export interface MailboxOutcome {
   readonly report: MailboxReport;
   /** What is common now; null: do not trust, look at everything next time. */

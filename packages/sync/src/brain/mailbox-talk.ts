@@ -6,6 +6,7 @@ import type { EqualStretches } from '../mails/equal-stretches.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
 import type { MailboxView } from './mailbox-view.ts';
 
+/** `ours` and `theirs` are the announcements that both ends have exchanged. */
 export interface MailboxTalk {
   readonly conversation: Conversation;
   readonly view: MailboxView;

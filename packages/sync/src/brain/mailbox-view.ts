@@ -13,6 +13,7 @@ export interface MailboxView {
   read(uid: Uid, guid: MailGuid): Promise<MailContent | null>;
 }
 
+/** The view of a mailbox that is there. */
 export function viewOf(mailbox: Mailbox): MailboxView {
   return {
     path: mailbox.path,

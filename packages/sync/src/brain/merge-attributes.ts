@@ -4,6 +4,7 @@ import type { Attribute } from '@dsync/storage';
 
 import type { Mode } from '../options.ts';
 
+/** By which rules entries are merged. */
 export interface AttributeContext {
   readonly mode: Mode;
   readonly localIs: 'source' | 'destination' | 'peer';

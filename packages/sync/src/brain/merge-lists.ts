@@ -30,6 +30,7 @@ export interface OwnSide {
   readonly lookup: MailSide['lookup'];
 }
 
+/** What the merge came to. */
 export type MergedLists =
   | {
       readonly kind: 'plan';

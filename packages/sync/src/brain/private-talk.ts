@@ -40,6 +40,7 @@ export function privateFlagsOf(
   return observePrivate(remembered(session, mailboxGuid), uidValidity, changes, isWhole);
 }
 
+/** Remembers private flags for the next run with this Dovecot, if they have changed; a dry run remembers nothing. */
 export async function keepPrivateFlags(session: Session, guid: MailboxGuid, flags: PrivateFlags): Promise<void> {
   if (session.rules.dryRun) return;
   const before = remembered(session, guid);

@@ -14,6 +14,7 @@ import { peerIsOurs, type Session } from './session.ts';
 /** A header is looked at up to here; no real one is longer. */
 const MAX_HEADER = 8 * 1024 * 1024;
 
+/** The identity of mails in one conversation, and the header hashes that it needs. */
 export class Recognition {
   readonly #session: Session;
   readonly #view: MailboxView;

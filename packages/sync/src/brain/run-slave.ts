@@ -17,6 +17,7 @@ import { answerMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
 
+/** What a served run did here. The peer has been told the counts, the warnings, and whether anything was unexpected. */
 export interface SlaveReport {
   readonly tree: TreeCounts;
   readonly mailboxes: readonly MailboxReport[];

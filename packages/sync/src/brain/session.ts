@@ -8,6 +8,7 @@ import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { Yielding } from '../tree/yield-numbers.ts';
 import type { SessionRules } from './handshake.ts';
 
+/** One run, as all its parts see it. */
 export interface Session {
   readonly store: MailStore;
   readonly channel: Channel;
@@ -51,6 +52,7 @@ export interface RunNotes {
   readonly met: Map<MailboxGuid, Met>;
 }
 
+/** Notes of a run in which nothing has happened yet. */
 export function newNotes(): RunNotes {
   return {
     unexpected: [],

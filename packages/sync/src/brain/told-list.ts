@@ -12,6 +12,7 @@ import { heldBackIn } from './met-before.ts';
 import { peerIsOurs, type Session } from './session.ts';
 import { withoutEqual } from './tell-stretches.ts';
 
+/** A list and what is told with each of its mails. */
 export interface ToldList {
   readonly changes: MailboxChanges;
   /** Received dates and sizes; null: the filter does not need them. */
@@ -43,6 +44,7 @@ export function listMessages(
   return changeMessages(withoutEqual(told, equal), common?.lastCommonUid ?? 0, facts, modseqs, hashes);
 }
 
+/** The list with stand-ins for the peer's mails that it must not take for expunged, and own mails under the UIDs of `moves`. */
 export function safeList(
   own: ToldList,
   theirs: ChangeCollector,

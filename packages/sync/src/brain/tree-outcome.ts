@@ -4,6 +4,7 @@ import type { MergedMailbox, TreeMergeContext, TreeOperation } from '../tree/tre
 import type { ReceivedTree } from '../tree/wire.ts';
 import type { Session } from './session.ts';
 
+/** What the merge of the trees came to, and the mailboxes that are to be looked at after it. */
 export interface TreeOutcome {
   readonly mailboxes: readonly MergedMailbox[];
   /** Of the own side: what was done, or in a dry run would be. */
@@ -11,6 +12,7 @@ export interface TreeOutcome {
   readonly plan: NonNullable<SyncReport['treePlan']>;
 }
 
+/** The rules of a merge of trees; without a source both sides count alike and `source` means nothing. */
 export function treeContext({ rules, channel }: Session, { escapeChar }: ReceivedTree): TreeMergeContext {
   const source = rules.localIs === 'destination' ? 'remote' : 'local';
   const lost = escapeChar !== undefined && channel.peer.codesInNames === 'lost';

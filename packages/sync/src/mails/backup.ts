@@ -25,6 +25,7 @@ interface Differences {
   readonly withheld: boolean;
 }
 
+/** The destination's plan; the sides are not equal after it where a filter leaves mails alone. */
 export interface BackupPlan {
   readonly plan: MailPlan;
   readonly equalAfter: boolean;

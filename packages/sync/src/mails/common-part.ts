@@ -30,6 +30,7 @@ export interface OneSided {
   readonly gone: readonly GoneMail[];
 }
 
+/** Mails that both sides have under one UID, and the others, judged. */
 export interface Comparison {
   readonly common: readonly CommonMail[];
   readonly local: OneSided;

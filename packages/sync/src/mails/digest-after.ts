@@ -15,6 +15,7 @@ import {
 
 import type { MailOperation } from './mail-plan.ts';
 
+/** A mailbox whose digest is known, from which the digest after a change follows without reading it all. */
 export interface DigestedBox {
   /** As in `MailboxStatus`. */
   readonly digest: string;

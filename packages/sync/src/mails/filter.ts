@@ -6,10 +6,12 @@ import { SyncError } from '../errors.ts';
 import type { MailFilter } from '../options.ts';
 import type { MailSide } from './mail-plan.ts';
 
+/** Whether a mail is inside the filter. */
 export type MailTest = (mail: MailRecord) => boolean;
 
 const SYSTEM_FLAGS: ReadonlyMap<string, number> = new Map(Object.entries(FLAG));
 
+/** Whether the filter has any condition. */
 export function isFiltering(filter: MailFilter): boolean {
   const { since, until, maxSize, flag } = filter;
   return since !== undefined || until !== undefined || maxSize !== undefined || flag !== undefined;

@@ -3,6 +3,7 @@ import { MAX_UID, type Uid, uid as checkedUid } from '@dsync/protocol';
 
 import { SyncError } from '../errors.ts';
 
+/** The UIDs from a UIDNEXT on. */
 export class FreeUids {
   /** UIDNEXT once all that were taken are given. */
   next: number;

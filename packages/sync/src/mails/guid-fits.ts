@@ -9,6 +9,7 @@ export type RecordFit = 'fits' | 'unknown' | 'other';
 
 const GUID_128 = /^[0-9a-fA-F]{32}$/;
 
+/** @param recordGuid null or empty: the record names no mail */
 export function recordFits(recordGuid: string | null, guid: MailGuid): RecordFit {
   if (recordGuid === null || recordGuid === '') return 'unknown';
   if (recordGuid === guid) return 'fits';

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 /** 1 for peers before dsync 3.4, 3 for all others; nobody uses the numbers between. */
 export type HashVersion = 1 | 3;
 
+/** 32 hexadecimal digits each. */
 export interface HeaderHash {
   readonly usual: string;
   /**
@@ -27,6 +28,7 @@ const QUESTION = 0x3f;
 /** What every mail with none of the hashed headers has: MD5 of one LF. It tells nothing of a mail. */
 export const NO_HEADERS = '68b329da9893e34099c7d8ad5cb9c940';
 
+/** The version of hashes that both ends compute, by the peer's minor version: v3 from 3.4 on, v1 before it. */
 export function hashVersion(peerMinor: number): HashVersion {
   return peerMinor >= 4 ? 3 : 1;
 }

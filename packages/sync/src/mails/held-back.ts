@@ -28,6 +28,7 @@ export function doubtfulIn(
   return isAboutThem ? known : allHeldBack(uidValidity);
 }
 
+/** @param known null: nothing is in doubt */
 export function doubtOf(known: HeldBack | null): Doubt {
   if (known === null) return { ofTheirs: () => false, ofOurs: () => false };
   return { ofTheirs: (uid) => hasUid(known.theirs, uid), ofOurs: (uid) => hasUid(known.ours, uid) };
@@ -100,6 +101,7 @@ export function allHeldBack(uidValidity: number): HeldBack {
   return { uidValidity, theirs: [[1, MAX_UID]], ours: [[1, MAX_UID]] };
 }
 
+/** Whether there is nothing new to remember. */
 export function sameHeldBack(a: HeldBack | null, b: HeldBack | null): boolean {
   if (a === null || b === null) return a === b;
   return a.uidValidity === b.uidValidity && sameRanges(a.theirs, b.theirs) && sameRanges(a.ours, b.ours);

@@ -31,6 +31,7 @@ export interface AnnouncedMail {
   readonly headerHash: string | undefined;
 }
 
+/** By what mails are recognised, and what that needs. */
 export interface IdentifyContext {
   readonly identity: Identity;
   /** Of the own mails, where headers count; mails without one are not to be compared with anything. */

@@ -28,6 +28,7 @@ export interface MailSide {
   readonly lookup?: (uid: Uid) => MailRecord | undefined;
 }
 
+/** By which rules one mailbox is merged. Both ends have the same, but for which side is local. */
 export interface MailMergeContext {
   readonly mode: Mode;
   /** In backup and one-way: the side whose mails are the model. */
@@ -113,6 +114,7 @@ export interface MailPlan {
   readonly firstRecentUid: number;
 }
 
+/** Both sides' plans, or why the common state cannot hold: then nothing is planned. */
 export type MailMerge =
   | {
       readonly kind: 'plan';

@@ -5,6 +5,7 @@
 import { ALL_FLAGS } from '@dsync/protocol';
 import type { MailRecord } from '@dsync/storage';
 
+/** A mail's flags, a mask of `FLAG`, and its keywords. */
 export interface Flags {
   readonly flags: number;
   /** Sorted, and unique, without regard to case. */

@@ -10,6 +10,7 @@ const MAX_MODSEQ = (1n << 63n) - 1n;
 
 type Place = Extract<MailOperation, { op: 'save' | 'copy' | 'renumber' | 'keep' }>;
 
+/** Operations can be added in any order; `operations` has expunges first, then flags, then the rest by final UID. */
 export class PlanBuilder {
   readonly #expunges: MailOperation[] = [];
   readonly #flags: MailOperation[] = [];
@@ -71,6 +72,7 @@ export function unchangedPlan({ uidValidity, uidNext, highestModseq, firstRecent
   return { rebuild: false, operations: [], uidValidity, uidNext, highestModseq, firstRecentUid };
 }
 
+/** Bigints have no `Math.max`. */
 export function largerModseq(a: Modseq, b: Modseq): Modseq {
   return a > b ? a : b;
 }

@@ -22,6 +22,7 @@ import type { MailMerge, MailMergeContext, MailOperation, MailPlan, MailSide } f
 import { uidNextOf } from './plan-builder.ts';
 import { planMails } from './plan-mails.ts';
 
+/** A merge, and what a Dovecot has to be told so that it comes to the same. */
 export type SafeMerge =
   | (Extract<MailMerge, { kind: 'plan' }> & {
       /** Mails of the peer's that it has to be told as if they were here. */

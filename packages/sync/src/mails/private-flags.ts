@@ -47,6 +47,7 @@ export function observePrivate(
   return { uidValidity, highestModseq, mails: now };
 }
 
+/** What of private flags travels besides the flags themselves. */
 export function privateModseqs({ highestModseq, mails }: PrivateFlags): PrivateModseqs {
   return { highestModseq, mails: new Map([...mails].map(([uid, { modseq }]) => [uid, modseq])) };
 }

@@ -13,12 +13,14 @@ export type LoneChange =
   | { readonly kind: 'flags'; readonly mail: MailRecord }
   | { readonly kind: 'expunge'; readonly record: ExpungeRecord };
 
+/** As `Comparison`, of changes alone: a mail that neither side lists has not changed. */
 export interface StateComparison extends Comparison {
   /** Changes that only this side made; the other side has to make them too. */
   readonly loneLocal: readonly LoneChange[];
   readonly loneRemote: readonly LoneChange[];
 }
 
+/** The common state that lists of changes were made from. */
 export type Common = NonNullable<MailMergeContext['common']>;
 
 /** Why a common state cannot hold; null if nothing speaks against it. */

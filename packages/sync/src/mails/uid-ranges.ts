@@ -12,6 +12,7 @@ export function rangesOf(uids: Iterable<number>): UidRanges {
   return ranges;
 }
 
+/** Binary search: ranges are ascending and do not touch. */
 export function hasUid(ranges: UidRanges, uid: number): boolean {
   let low = 0;
   let high = ranges.length;
@@ -23,6 +24,7 @@ export function hasUid(ranges: UidRanges, uid: number): boolean {
   return (ranges[low]?.[0] ?? Infinity) <= uid;
 }
 
+/** All UIDs of both. */
 export function unionOf(a: UidRanges, b: UidRanges): UidRanges {
   const ranges: [number, number][] = [];
   for (const [first, end] of [...a, ...b].sort((x, y) => x[0] - y[0])) {
@@ -33,6 +35,7 @@ export function unionOf(a: UidRanges, b: UidRanges): UidRanges {
   return ranges;
 }
 
+/** Whether both are the same set; each set has one form. */
 export function sameRanges(a: UidRanges, b: UidRanges): boolean {
   return a.length === b.length && a.every(([first, last], i) => b[i]?.[0] === first && b[i]?.[1] === last);
 }

@@ -14,6 +14,7 @@ const CRC = 4;
 const OLD_RECORD = 40;
 const MAX_U32 = 0xffffffff;
 
+/** A state, or why the text is none. */
 export type ParsedState =
   | { readonly ok: true; readonly state: SyncState }
   | {

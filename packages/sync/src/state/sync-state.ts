@@ -2,6 +2,7 @@
 import type { MailboxGuid, Modseq } from '@dsync/protocol';
 import type { MailboxStatus } from '@dsync/storage';
 
+/** What both sides had in common in one mailbox when a run ended. */
 export interface MailboxSyncState {
   readonly uidValidity: number;
   /** Highest UID known to be equal on both sides. */
@@ -19,6 +20,7 @@ export function nothingCommon(uidValidity: number): MailboxSyncState {
   return { uidValidity, lastCommonUid: 0, lastCommonModseq: 0n, lastCommonPrivateModseq: 0n, messages: 0 };
 }
 
+/** By mailbox. A mailbox that is not in it has nothing in common. */
 export type SyncState = ReadonlyMap<MailboxGuid, MailboxSyncState>;
 
 type MailboxNumbers = Pick<MailboxStatus, 'uidValidity' | 'uidNext' | 'messages' | 'highestModseq'>;

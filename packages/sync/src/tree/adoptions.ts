@@ -13,6 +13,7 @@ interface Adoption {
   readonly to: MailboxGuid;
 }
 
+/** The changes of GUIDs on one side; a ring of them takes one more step, over a GUID that nobody has. */
 export function orderAdoptions(items: readonly Item[], side: Side): TreeOperation[] {
   let left: Adoption[] = [];
   for (const item of items) {

@@ -6,12 +6,14 @@ import type { SyncObserver, TreeCounts } from '../report.ts';
 import { pathKey, samePath, tempName } from './names.ts';
 import type { TreeOperation } from './tree-plan.ts';
 
+/** What was done, and what could not be. */
 export interface AppliedTree {
   readonly counts: TreeCounts;
   /** What somebody else had changed meanwhile, one line each: reasons to run again. */
   readonly unexpected: readonly string[];
 }
 
+/** How operations are carried out. */
 export interface ApplyTreeOptions {
   /** Stands for characters that the store refuses in names. */
   readonly altChar?: string;

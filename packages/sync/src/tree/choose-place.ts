@@ -6,6 +6,7 @@ import { comparePaths, isTempName, pathKey, samePath, type Spelling } from './na
 import type { MailboxNode, Side, SideTree } from './side-tree.ts';
 import type { TreeMergeContext } from './tree-plan.ts';
 
+/** Where a node is on its side, below its nearest ancestor mailbox. */
 export type PlaceOn = (side: Side, node: MailboxNode) => Place;
 
 interface Candidate {

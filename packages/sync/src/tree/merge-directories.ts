@@ -20,6 +20,7 @@ export interface Directory {
   remote?: TreeNode;
 }
 
+/** What becomes of all directories. */
 export interface MergedDirectories {
   /** Empty directories that both sides have in the end. */
   readonly kept: readonly Directory[];
@@ -27,6 +28,7 @@ export interface MergedDirectories {
   readonly dropped: ReadonlyMap<string, { readonly at: number; readonly rule: TreeRule }>;
 }
 
+/** A directory that one side lacks is made there, unless it was deleted there later; in a backup the source alone counts. */
 export function mergeDirectories(
   sides: Readonly<Record<Side, SideTree>>,
   mailboxes: MergedMailboxes,

@@ -17,12 +17,14 @@ import { resolveNames } from './resolve-names.ts';
 import { otherSide, type MailboxNode, type Side, type SideTree } from './side-tree.ts';
 import type { TreeMergeContext, TreeRule } from './tree-plan.ts';
 
+/** A mailbox that a side has to delete. `at`: Unix seconds of the deletion, 0: unknown. */
 export interface Deletion {
   readonly node: MailboxNode;
   readonly at: number;
   readonly rule: TreeRule;
 }
 
+/** Every mailbox at its final place, and those that go. */
 export interface MergedMailboxes {
   readonly items: readonly Item[];
   readonly deletions: Readonly<Record<Side, readonly Deletion[]>>;
@@ -30,6 +32,7 @@ export interface MergedMailboxes {
   readonly itemAt: Readonly<Record<Side, ReadonlyMap<string, Item>>>;
 }
 
+/** Settles deletions, places and names, rules 1 to 5 of docs/tree-merge.md. */
 export function mergeMailboxes(
   local: SideTree,
   remote: SideTree,

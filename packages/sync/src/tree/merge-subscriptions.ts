@@ -18,6 +18,7 @@ interface State {
   readonly nodes: readonly TreeNode[];
 }
 
+/** Each side's operations, in tree order. */
 export function mergeSubscriptions(
   sides: Readonly<Record<Side, SideTree>>,
   context: TreeMergeContext,

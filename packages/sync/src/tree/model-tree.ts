@@ -3,6 +3,7 @@ import { compareBytes, type MailboxPath } from '@dsync/protocol';
 
 import type { Item } from './items.ts';
 
+/** A name in the tree. */
 export interface ModelNode {
   readonly children: Map<string, ModelNode>;
   name: string;
@@ -13,6 +14,7 @@ export interface ModelNode {
   directory: boolean;
 }
 
+/** Knows where each item is at any moment, while operations are tried in their order. */
 export class ModelTree {
   readonly root: ModelNode = { children: new Map(), name: '', parent: null, directory: true };
   private readonly nodes = new Map<Item, ModelNode>();
@@ -85,6 +87,7 @@ export class ModelTree {
   }
 }
 
+/** Where the node is at present. */
 export function pathOfNode(node: ModelNode): MailboxPath {
   const parts: string[] = [];
   for (let at: ModelNode = node; at.parent; at = at.parent) parts.push(at.name);

@@ -20,10 +20,12 @@ export function comparePaths(a: MailboxPath, b: MailboxPath): number {
   return a.length - b.length;
 }
 
+/** Byte for byte. */
 export function samePath(a: MailboxPath, b: MailboxPath): boolean {
   return a.length === b.length && a.every((part, i) => part === b[i]);
 }
 
+/** Stores and the wire write INBOX in capitals alone. */
 export function isInbox(path: MailboxPath): boolean {
   return path.length === 1 && path[0] === 'INBOX';
 }

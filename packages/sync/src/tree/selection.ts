@@ -27,6 +27,7 @@ import { matchesListPattern, matchesMask } from './list-pattern.ts';
 import { isInbox, pathKey } from './names.ts';
 import { isMailboxNode } from './side-tree.ts';
 
+/** Both sides' trees, whole or selected. */
 export type TreePair = { readonly local: TreeSnapshot; readonly remote: TreeSnapshot };
 
 /** Both selected trees from both full ones; swapping the sides swaps the result. @throws {SyncError} as `selectTree` */
@@ -80,6 +81,7 @@ export function selectedGuids(full: TreeSnapshot, selection: Selection): Readonl
   return guidsOf(selectTree(full, selection));
 }
 
+/** Of all mailboxes that the tree has. */
 export function guidsOf(tree: TreeSnapshot): ReadonlySet<MailboxGuid> {
   return new Set(tree.nodes.filter(isMailboxNode).map((node) => node.mailbox.guid));
 }
@@ -147,6 +149,7 @@ function refuseSpecialUse({ mailbox, exclude }: Selection): void {
   );
 }
 
+/** Whether `-m` or `-x` means a special use (RFC 6154) and no name. */
 export function isSpecialUse(name: string): boolean {
   return name.startsWith('\\');
 }

@@ -11,6 +11,7 @@ import { renameAll } from './rename-sequence.ts';
 import { isMailboxNode, otherSide, type Side, type SideTree } from './side-tree.ts';
 import type { TreeOperation } from './tree-plan.ts';
 
+/** One side as it is, and where everything ends. */
 export interface SideInput {
   readonly tree: SideTree;
   readonly mailboxes: MergedMailboxes;

@@ -5,12 +5,15 @@ import type { MailboxStatus, TreeNode, TreeSnapshot } from '@dsync/storage';
 import { SyncError } from '../errors.ts';
 import { isInbox, pathKey } from './names.ts';
 
+/** As the end that computes the merge sees it; the other end computes the same with the words exchanged. */
 export type Side = 'local' | 'remote';
 
+/** A node with a mailbox. */
 export interface MailboxNode extends TreeNode {
   readonly mailbox: MailboxStatus;
 }
 
+/** A tree by `pathKey`, by GUID and by the hashes of what was deleted. Times are Unix seconds. */
 export interface SideTree {
   readonly side: Side;
   readonly separator: string;
@@ -24,6 +27,7 @@ export interface SideTree {
   readonly unsubscribes: ReadonlyMap<string, number>;
 }
 
+/** The side across. */
 export function otherSide(side: Side): Side {
   return side === 'local' ? 'remote' : 'local';
 }
@@ -64,6 +68,7 @@ export function sideTree(side: Side, tree: TreeSnapshot): SideTree {
   };
 }
 
+/** Whether there is a mailbox, and not only a directory or a subscription. */
 export function isMailboxNode(node: TreeNode): node is MailboxNode {
   return node.exists && node.mailbox !== undefined;
 }

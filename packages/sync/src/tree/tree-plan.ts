@@ -4,6 +4,7 @@ import type { MailboxStatus, TreeSnapshot } from '@dsync/storage';
 
 import type { Mode } from '../options.ts';
 
+/** By which rules trees are merged. */
 export interface TreeMergeContext {
   readonly mode: Mode;
   /** In backup and one-way: the side whose tree is the model. */
@@ -14,6 +15,7 @@ export interface TreeMergeContext {
   readonly escapeChar?: string;
 }
 
+/** Why an operation is there, as a dry run prints it. */
 export type TreeRule =
   | 'missing-here'
   | 'deleted-there'
@@ -75,6 +77,7 @@ export interface MergedMailbox {
   readonly remote?: MailboxStatus;
 }
 
+/** Both sides' operations in the order in which they can be carried out, and the mailboxes that there are then. */
 export interface TreeMerge {
   readonly local: readonly TreeOperation[];
   readonly remote: readonly TreeOperation[];
@@ -82,4 +85,5 @@ export interface TreeMerge {
   readonly mailboxes: readonly MergedMailbox[];
 }
 
+/** Exchanging the trees (and `source`) exchanges the results. */
 export type PlanTree = (local: TreeSnapshot, remote: TreeSnapshot, context: TreeMergeContext) => TreeMerge;

@@ -10,6 +10,7 @@ import { pathKey } from './names.ts';
 export const MAX_PART_BYTES = 255;
 /** Of a whole name with its separators. */
 export const MAX_NAME_BYTES = 5_000;
+/** Parts of one name. */
 export const MAX_LEVELS = 100;
 /** Of one tree; each costs some hundred bytes of memory. */
 export const MAX_NODES = 1_000_000;
