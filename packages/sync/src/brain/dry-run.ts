@@ -19,7 +19,7 @@ import { isMailboxNode } from '../tree/side-tree.ts';
 import type { MergedMailbox, TreeOperation } from '../tree/tree-plan.ts';
 import { receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
-import { expectKind, isKind } from './mail-messages.ts';
+import { expectKind, isKind } from './receive.ts';
 import type { Session } from './session.ts';
 import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-outcome.ts';
 

@@ -1,5 +1,5 @@
 /** Mail lists as messages and back. */
-import type { MessageOf, Received } from '@dsync/protocol';
+import type { MessageOf } from '@dsync/protocol';
 import {
   ALL_FLAGS,
   guid128,
@@ -195,23 +195,4 @@ function keywordsOf(
 function isKeyword(name: string): boolean {
   // oxlint-disable-next-line no-control-regex
   return name.length > 0 && name.length <= 255 && !/[\u0000-\u0020\u007f(){%*"\\\]]/.test(name);
-}
-
-/** @throws {ProtocolError} `Unexpected` unless the message is of that kind */
-export function expectKind<K extends Received['kind']>(
-  message: Received,
-  kind: K,
-  where: string,
-): Extract<Received, { kind: K }> {
-  if (!isKind(message, kind))
-    throw new ProtocolError('Unexpected', `the peer sent ${message.kind} where ${kind} was expected (${where})`);
-  return message;
-}
-
-/** Narrows a message to its kind. */
-export function isKind<K extends Received['kind']>(
-  message: Received,
-  kind: K,
-): message is Extract<Received, { kind: K }> {
-  return message.kind === kind;
 }

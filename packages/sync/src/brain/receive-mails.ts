@@ -5,8 +5,8 @@ import { StoreError } from '@dsync/storage';
 import type { MailCounts } from '../report.ts';
 import { NO_MAILS } from './count-mails.ts';
 import type { MailImport } from './mail-import.ts';
-import { expectKind, isKind } from './mail-messages.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
+import { receiveList } from './receive.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -32,12 +32,11 @@ export async function receiveMails(
       return undefined;
     }
   };
-  for (let m = await conversation.receive(); !isKind(m, 'listEnd'); m = await conversation.receive()) {
-    const mail = expectKind(m, 'mail', 'mails');
+  await receiveList(conversation, 'mail', 'mails', async (mail) => {
     if (gone) await ignoreBody(mail.body);
     else await unlessGone(mails.take(mail));
     observer.mailsReceived?.(view.path, mails.received, mails.wanted, mails.bytes);
-  }
+  });
   // The commit gives mails other UIDs; the peer's requests name the present ones. The peer never waits for our commit
   // before it has read all mails, so waiting for it here cannot block both.
   await sent;

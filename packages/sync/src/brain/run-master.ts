@@ -11,7 +11,7 @@ import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { equalState, provenEqual, recentSettled } from './announce-mailbox.ts';
 import { masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
-import { expectKind } from './mail-messages.ts';
+import { expectKind } from './receive.ts';
 import { isApart, metBefore, recallMet, rememberMet } from './met-before.ts';
 import { newNotes, peerIsOurs, type Session, storeForRun } from './session.ts';
 import { announceMailbox } from './sync-mailbox.ts';

@@ -10,7 +10,7 @@ import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { isSpecialUse } from '../tree/selection.ts';
 import { type SessionRules, slaveRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
-import { expectKind, isKind } from './mail-messages.ts';
+import { receiveList } from './receive.ts';
 import { recallMet, rememberMet } from './met-before.ts';
 import { newNotes, type Session, storeForRun } from './session.ts';
 import { answerMailbox } from './sync-mailbox.ts';
@@ -117,8 +117,7 @@ const MAX_WARNINGS = 100;
 
 async function receiveStates(channel: Channel): Promise<SyncState> {
   const states = new Map<MailboxGuid, MailboxSyncState>();
-  for (let m = await channel.session.receive(); !isKind(m, 'listEnd'); m = await channel.session.receive()) {
-    const state = expectKind(m, 'mailboxState', 'saved states');
+  await receiveList(channel.session, 'mailboxState', 'saved states', (state) => {
     states.set(state.mailboxGuid, {
       uidValidity: state.lastUidValidity,
       lastCommonUid: state.lastCommonUid,
@@ -126,6 +125,6 @@ async function receiveStates(channel: Channel): Promise<SyncState> {
       lastCommonPrivateModseq: state.lastCommonPrivateModseq,
       messages: state.messages ?? 0,
     });
-  }
+  });
   return states;
 }

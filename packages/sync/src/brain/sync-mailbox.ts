@@ -6,11 +6,11 @@ import { stretchBits } from '../mails/equal-stretches.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { canSkip, equalState, missingMessage } from './announce-mailbox.ts';
 import { askForMailbox } from './dry-run.ts';
-import { expectKind } from './mail-messages.ts';
 import { talkAboutMailbox } from './mailbox-conversation.ts';
 import { noteEqual, noteMet, wouldExpunge } from './met-before.ts';
 import { OpenedMailbox, usesCommon } from './opened-mailbox.ts';
 import { keepPrivateFlags, privateFlagsOf } from './private-talk.ts';
+import { expectKind } from './receive.ts';
 import type { Session } from './session.ts';
 import { agreedStretches, mayTellStretches, paysToTell } from './tell-stretches.ts';
 
