@@ -6,6 +6,9 @@
  */
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+import { monotonicMs } from '@dsync/protocol';
 
 import { isErrno, StoreError } from './errors.ts';
 
@@ -27,12 +30,15 @@ export interface DotlockOptions {
   readonly gid?: number;
 }
 
+/** `fs.promises` would be loaded for this alone: two milliseconds of a run that has nothing to do. */
+const unlink = promisify(fs.unlink);
+
 /** Paths that this process holds now, so that a lock left by another process with our pid is known as stale. */
 const held = new Set<string>();
 
 /** @throws {StoreError} `Locked` after the timeout; `Permission`, `DiskFull`, … */
 export async function takeDotlock(path: string, options: DotlockOptions): Promise<AsyncDisposable> {
-  const deadline = performance.now() + options.timeoutMs;
+  const deadline = monotonicMs() + options.timeoutMs;
   let seen: Seen | null = null;
   for (let wait = 2; ; wait = Math.min(wait * 2, 50)) {
     if (!held.has(path)) {
@@ -40,7 +46,7 @@ export async function takeDotlock(path: string, options: DotlockOptions): Promis
       seen = look(path, options, seen);
       if (seen !== null && isStale(seen, options)) breakLock(path, seen);
     }
-    if (performance.now() >= deadline)
+    if (monotonicMs() >= deadline)
       throw new StoreError(
         'Locked',
         `couldn't lock ${options.what} within ${Math.ceil(options.timeoutMs / 1000)} seconds: ${path} is held${seen?.owner === undefined ? '' : ` by process ${seen.owner}`}`,
@@ -62,7 +68,7 @@ export function isAbandonedLock(path: string, host: string): boolean {
 
 interface Seen {
   readonly stamp: string;
-  /** Of performance.now(), when this stamp was first seen. */
+  /** Of monotonicMs(), when this stamp was first seen. */
   readonly since: number;
   readonly pid: number | null;
   readonly host: string;
@@ -100,7 +106,7 @@ function look(path: string, { guards }: DotlockOptions, before: Seen | null): Se
     const match = /^(\d{1,10}):(.*)$/s.exec(text);
     return {
       stamp,
-      since: performance.now(),
+      since: monotonicMs(),
       pid: match === null ? null : Number(match[1]),
       host: match?.[2] ?? '',
       owner: match === null ? undefined : text,
@@ -123,7 +129,7 @@ function readOwner(path: string): string {
 }
 
 function isStale({ pid, host, since, empty }: Seen, options: DotlockOptions): boolean {
-  const age = performance.now() - since;
+  const age = monotonicMs() - since;
   if (empty) return age >= NAMELESS_MS;
   if (pid !== null && host === options.host) {
     if (pid === process.pid || !isAlive(pid)) return age >= DEAD_MS;
@@ -156,7 +162,7 @@ class Held implements AsyncDisposable {
     clearInterval(this.#timer);
     try {
       // Not on the main thread: while the file system commits, an unlink waits for it.
-      await fs.promises.unlink(this.#path);
+      await unlink(this.#path);
     } catch (cause) {
       if (!isErrno(cause, 'ENOENT')) throw cause;
     } finally {

@@ -1,5 +1,5 @@
 /** `dsync sync` and `dsync backup`. */
-import { oneLine, openChannel } from '@dsync/protocol';
+import { monotonicMs, oneLine, openChannel } from '@dsync/protocol';
 import { describeError, hostName, openRawlog, openUserStore, type Log } from '@dsync/server';
 import { resolveUser, type OptionValues, type Settings } from '@dsync/settings';
 import { masterHandshake, runMaster, type SyncObserver, type SyncReport } from '@dsync/sync';
@@ -40,11 +40,11 @@ export async function runSync(command: SyncCommand): Promise<number> {
   const log = warnOnce(command.log.of(request.user));
   if (request.stateError !== null)
     log.error(`Invalid -s state: ${request.stateError}; all mailboxes are compared in full`);
-  const started = performance.now();
+  const started = monotonicMs();
   const facts = (separator: string): RunFacts => ({
     request,
     separator,
-    durationMs: Math.round(performance.now() - started),
+    durationMs: Math.round(monotonicMs() - started),
   });
   try {
     const { report, separator } = await run(request, settings, log);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { JournalMail } from '../journal/journal.ts';
 import { parseFileName } from './file-name.ts';
-import { isSettled, nowMs, type Folder, type FoundMail } from './folder.ts';
+import { isSettled, type Folder, type FoundMail } from './folder.ts';
 import { baseOf } from './mail-identity.ts';
 import type { View } from './view.ts';
 
@@ -25,9 +25,9 @@ export async function confirmExpunges(
   let before = view.stamp;
   let missing = remembered.filter((mail) => !files.has(baseOf(mail)));
   for (let i = 0; missing.length > 0 && i < MAX_LISTINGS; i++) {
-    if (!isSettled(before, nowMs())) await sleep(RELIST_MS);
+    if (!isSettled(before, Date.now())) await sleep(RELIST_MS);
     before = folder.stamp();
-    const isStill = isSettled(before, nowMs());
+    const isStill = isSettled(before, Date.now());
     files = folder.list();
     const after = folder.stamp();
     const still = remembered.filter((mail) => !files.has(baseOf(mail)));

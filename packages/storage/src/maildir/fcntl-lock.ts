@@ -5,6 +5,8 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { monotonicMs } from '@dsync/protocol';
+
 import { isErrno, StoreError } from '../errors.ts';
 import { adopt, type Ownership } from './files.ts';
 
@@ -21,7 +23,7 @@ export interface FcntlLockOptions {
  * @throws {StoreError} `Locked` after the timeout; `Permission`, `DiskFull`, …
  */
 export async function takeFcntlLock(path: string, options: FcntlLockOptions): Promise<AsyncDisposable> {
-  const deadline = performance.now() + options.timeoutMs;
+  const deadline = monotonicMs() + options.timeoutMs;
   const { tryLock } = await import('fs-native-extensions').catch((cause: unknown) => {
     throw new StoreError(
       'Temporary',
@@ -32,7 +34,7 @@ export async function takeFcntlLock(path: string, options: FcntlLockOptions): Pr
   for (let wait = 2; ; wait = Math.min(wait * 2, 50)) {
     const fd = attempt(path, options, tryLock);
     if (fd !== null) return new Held(path, fd);
-    if (performance.now() >= deadline) {
+    if (monotonicMs() >= deadline) {
       const holder = holderOf(path);
       throw new StoreError(
         'Locked',

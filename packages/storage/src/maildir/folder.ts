@@ -213,15 +213,10 @@ export function isOf(fingerprint: string, { contents }: Stamp): boolean {
   return fingerprint.startsWith(`${contents} `);
 }
 
-/** Whether a listing made at `nowMs` can have missed nothing that left the same stamp. */
+/** Whether a listing made at `nowMs`, of the system's own clock since that marks the files, can have missed nothing that left the same stamp. */
 export function isSettled(stamp: Stamp, nowMs: number): boolean {
   const hasFractions = stamp.changedMs % 1000 !== 0;
   return nowMs - stamp.changedMs > (hasFractions ? TICK_MS : COARSE_TICK_MS);
-}
-
-/** Unix time in milliseconds, with fraction. */
-export function nowMs(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 const MAY_BE_MISSING = { throwIfNoEntry: false } as const;

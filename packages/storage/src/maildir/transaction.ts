@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 
-import type { Body, MailboxGuid, MailGuid, Uid } from '@dsync/protocol';
+import { monotonicMs, type Body, type MailboxGuid, type MailGuid, type Uid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { Attribute, CommitResult, MailboxTransaction, NewMail } from '../mail-store.ts';
@@ -213,10 +213,10 @@ async function* watch(body: AsyncIterable<Uint8Array>, failed: (cause: unknown) 
   }
 }
 
-let stretch = performance.now();
+let stretch = 0;
 
 async function breathe(): Promise<void> {
-  if (performance.now() - stretch < STRETCH_MS) return;
+  if (monotonicMs() - stretch < STRETCH_MS) return;
   await new Promise((resolve) => setImmediate(resolve));
-  stretch = performance.now();
+  stretch = monotonicMs();
 }

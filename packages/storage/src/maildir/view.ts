@@ -3,7 +3,7 @@ import { uid as checkedUid, type MailboxGuid } from '@dsync/protocol';
 
 import type { JournalMail } from '../journal/journal.ts';
 import type { ObservedMail } from '../journal/observe.ts';
-import { isSettled, nowMs, type Folder, type FoundMail, type Stamp } from './folder.ts';
+import { isSettled, type Folder, type FoundMail, type Stamp } from './folder.ts';
 import { keywordsOf, type KeywordLetters } from './keywords-file.ts';
 import { baseOf, guidOf } from './mail-identity.ts';
 import type { Uidlist } from './uidlist.ts';
@@ -30,7 +30,7 @@ export interface View extends RawView {
  */
 export function readView(folder: Folder, stamp: Stamp, before?: RawView): RawView {
   // The clock before the listing: what happens while that is made must count as later.
-  const settled = isSettled(stamp, nowMs());
+  const settled = isSettled(stamp, Date.now());
   // The listing first: records are made before files come to their places, so what is listed has its record.
   const holds = before?.settled === true && before.stamp.listing === stamp.listing;
   const files = holds ? before.files : folder.list();

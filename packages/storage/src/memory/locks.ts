@@ -1,4 +1,6 @@
 /** Named locks inside one process. */
+import { monotonicMs } from '@dsync/protocol';
+
 import { StoreError } from '../errors.ts';
 
 export class Locks {
@@ -6,9 +8,9 @@ export class Locks {
 
   /** @throws {StoreError} `Locked` after `timeoutMs` */
   async take(key: string, what: string, timeoutMs: number): Promise<AsyncDisposable> {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonicMs() + timeoutMs;
     for (let held = this.#held.get(key); held !== undefined; held = this.#held.get(key)) {
-      if (!(await endsWithin(held, deadline - performance.now()))) {
+      if (!(await endsWithin(held, deadline - monotonicMs()))) {
         throw new StoreError(
           'Locked',
           `couldn't lock ${what} within ${Math.ceil(timeoutMs / 1000)} seconds: another run holds it`,
