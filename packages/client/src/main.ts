@@ -16,12 +16,17 @@ interface Globals {
   readonly format: 'text' | 'json';
 }
 
+/** How the program calls itself, by the name that it was started by. */
+export function programName(name: string): string {
+  return basename(name) === 'doveadm' ? 'doveadm' : 'dsync';
+}
+
 /**
  * @param name the name that the program was started by
  * @returns the exit status
  */
 export async function clientMain(name: string, argv: readonly string[], version: string): Promise<number> {
-  const program = basename(name) === 'doveadm' ? 'doveadm' : 'dsync';
+  const program = programName(name);
   let log: Log = createLog({ program, level: 'warning', format: 'text' });
   let debug = false;
   try {
@@ -51,6 +56,7 @@ export async function clientMain(name: string, argv: readonly string[], version:
   } catch (error) {
     const described = describeError(error);
     log.error(described.message);
+    await log.flush();
     if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
     return described.exit;
   } finally {

@@ -2,6 +2,7 @@ export { describeError, type DescribedError } from './log/describe-error.ts';
 export { createLog, type Log, type LogLevel, type LogOptions } from './log/log.ts';
 export { Daemon } from './daemon.ts';
 export { parseListenAddress, type ListenAddress } from './listen/address.ts';
+export { endProcessWith } from './program/end-process.ts';
 export { openRawlog, type RawlogFile } from './program/rawlog.ts';
 export { runServer, type ServerRun } from './program/run-server.ts';
 export { SERVER_OPTIONS } from './program/server-options.ts';

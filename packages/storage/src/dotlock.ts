@@ -86,7 +86,7 @@ function tryCreate(path: string, { host, uid, gid, what }: DotlockOptions): bool
   }
   try {
     fs.writeSync(fd, `${process.pid}:${host}`);
-    if (uid !== undefined && gid !== undefined) fs.fchownSync(fd, uid, gid);
+    if (uid !== undefined && gid !== undefined) giveTo(fd, uid, gid);
   } catch (cause) {
     fs.closeSync(fd);
     fs.rmSync(path, { force: true });
@@ -94,6 +94,15 @@ function tryCreate(path: string, { host, uid, gid, what }: DotlockOptions): bool
   }
   fs.closeSync(fd);
   return true;
+}
+
+/** To the folder's owner. Who may not give files away keeps it: it locks as well. @throws what the system says else */
+function giveTo(fd: number, uid: number, gid: number): void {
+  try {
+    fs.fchownSync(fd, uid, gid);
+  } catch (cause) {
+    if (!isErrno(cause, 'EPERM')) throw cause;
+  }
 }
 
 function look(path: string, { guards }: DotlockOptions, before: Seen | null): Seen | null {

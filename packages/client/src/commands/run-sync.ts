@@ -60,6 +60,7 @@ export async function runSync(command: SyncCommand): Promise<number> {
   } catch (error) {
     const described = describeError(error);
     log.error(described.message);
+    await log.flush();
     if (log.level === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
     if (request.json) process.stdout.write(printJson(resultOfError(described, facts('/'))));
     else if (request.printState) process.stdout.write('\n');

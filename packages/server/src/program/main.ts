@@ -34,6 +34,7 @@ export async function serverMain(argv: readonly string[], version: string): Prom
   } catch (error) {
     const described = describeError(error);
     log.error(described.message);
+    await log.flush();
     if (debug && error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
     return described.exit;
   } finally {

@@ -16,8 +16,6 @@ export interface StdioOptions {
 
 /** Serves one session on stdin and stdout. @throws what ends the session */
 export async function serveStdio(settings: Settings, options: StdioOptions): Promise<void> {
-  // A peer that goes away is seen by the session; the stream's own error event must not end the process.
-  process.stdout.on('error', () => undefined);
   const { user, rest } = options.user === null ? await prefixedUser() : { user: options.user, rest: Buffer.alloc(0) };
   const log = options.log.of(user);
   using rawlog = options.rawlog === null ? null : openRawlog(options.rawlog);

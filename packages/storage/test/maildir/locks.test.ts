@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { mailboxGuid, mailGuid, uid } from '@dsync/protocol';
 
+import { describeWith } from '../../../../tests/support/needs.ts';
+import { takeDotlock } from '../../src/dotlock.ts';
 import { createMemoryJournal, openMaildirStore } from '../../src/index.ts';
 import { beginTracking } from '../../src/journal/observe.ts';
 import { takeUserLock } from '../../src/maildir/sync-lock.ts';
@@ -62,6 +64,25 @@ describe('the lock of a user', () => {
     const waiting = takeUserLock(home, 20_000);
     other.kill();
     await (await waiting)[Symbol.asyncDispose]();
+  });
+});
+
+describeWith(['root'], 'a folder whose group its owner is not in', () => {
+  test('is locked all the same, with the owner’s own group', async () => {
+    const home = makeHome();
+    const [owner, group] = [fs.statSync(home).uid, 4242];
+    fs.chownSync(home, owner, group);
+    const path = join(home, 'dovecot-uidlist.lock');
+    process.setegid?.(owner);
+    process.seteuid?.(owner);
+    try {
+      await using _lock = await takeDotlock(path, { host: 'h', timeoutMs: 0, what: 'it', uid: owner, gid: group });
+      expect(fs.statSync(path)).toMatchObject({ uid: owner, gid: owner });
+    } finally {
+      process.seteuid?.(0);
+      process.setegid?.(0);
+    }
+    expect(fs.readdirSync(home)).toEqual([]);
   });
 });
 
