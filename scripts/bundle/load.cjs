@@ -6,6 +6,7 @@
 const { readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
+const { getHeapStatistics, setFlagsFromString } = require('node:v8');
 const { Script } = require('node:vm');
 
 // msgpackr's native helper reads long texts faster, which a run has few of; finding and loading it costs more than it gives.
@@ -39,8 +40,6 @@ function codeOf(name) {
  * could be measured.
  */
 function limitMemory() {
-  // Not at the top: a short run ends before there is anything to limit, and loading this takes a millisecond of it.
-  const { getHeapStatistics, setFlagsFromString } = require('node:v8');
   setFlagsFromString('--semi-space-growth-factor=1');
   let last = 0;
   const limit = () => {
@@ -54,8 +53,6 @@ function limitMemory() {
 }
 
 const MB = 1 << 20;
-/** When a run is no longer a short one. */
-const START_MS = 30;
 const LOOK_MS = 50;
 /** How much the heap may grow until it is collected again. */
 const GROWTH = [
@@ -69,6 +66,6 @@ exports.loadBundle = loadBundle;
 exports.program = (name) => {
   const { exports: program } = loadBundle(name);
   // Not before: V8 takes machine code only with the flags that it was made with.
-  setTimeout(limitMemory, START_MS).unref();
+  limitMemory();
   return program;
 };
