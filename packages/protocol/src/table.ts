@@ -222,7 +222,7 @@ export const MESSAGES = {
     required: {},
     optional: {
       error: f('text', 'error'),
-      /** Dovecot's mail error number, dovecot-wire.md §4.10. */
+      /** Dovecot's number of the kind of error: 5 no permission, 6 over quota, 7 not found, … */
       mailError: f('u32', 'mail_error'),
       requireFullResync: f('flag', 'require_full_resync'),
       /** Something changed meanwhile: run again (exit status 2). */
@@ -233,7 +233,7 @@ export const MESSAGES = {
     },
   },
 
-  /** Ends the list that is under way (dovecot-wire.md §3.6). */
+  /** Ends the list that is under way; which one that is follows from the order of the lists (docs/protocol.md). */
   listEnd: { code: '.', since: 0, required: {}, optional: {} },
 
   /** "I am going away." In the native dialect it can carry the reason, one line. */

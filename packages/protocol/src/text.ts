@@ -1,7 +1,7 @@
 import { MAX_REASON } from './limits.ts';
 
 /** Control characters, line ends of Unicode, and marks that turn the direction of what follows on a terminal. */
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- they are what it finds
 const NOT_SHOWN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
 
 /** Text from a peer or an error as one line that can be shown: no control characters, bounded length. */

@@ -39,7 +39,7 @@ export const MAX_UID = 0xfffffffe;
 const MAILBOX_GUID = /^[0-9a-f]{32}$/;
 const NO_MAILBOX = '0'.repeat(32);
 // Blanks would break an uidlist record, control characters a protocol line; 8-bit text is legal.
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- they are refused
 const MAIL_GUID = /^[^\u0000-\u0020\u007f]{1,1024}$/;
 
 /** @throws {ProtocolError} `BadValue` unless `text` is 32 lower-case hex digits, not all zero */

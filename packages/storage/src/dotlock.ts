@@ -1,5 +1,5 @@
 /**
- * Lock files as Dovecot makes them: created with O_EXCL, holding `<pid>:<host>` (storage-formats.md 2.5).
+ * Lock files as Dovecot makes them: created with O_EXCL, holding `<pid>:<host>`.
  *
  * A lock is stale when its process is of this host and dead, when it has stayed empty for some seconds, or when neither it
  * nor the file that it guards has changed for two minutes. The lock of a live process of this host is never broken.

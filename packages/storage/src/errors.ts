@@ -1,4 +1,4 @@
-/** What can go wrong with a store; `exit` is the process status of sync-semantics.md 1.5. */
+/** What can go wrong with a store; `exit` is the process status that doveadm ends with for it (sysexits). */
 export const STORE_ERRORS = {
   NotFound: { exit: 68 },
   AlreadyExists: { exit: 65 },

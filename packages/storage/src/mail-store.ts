@@ -154,7 +154,7 @@ export interface NewMail {
 
 export interface CommitResult {
   /**
-   * Mails had arrived under UIDs that the transaction wanted, so it and they got other UIDs (sync-semantics.md 5.11);
+   * Mails had arrived under UIDs that the transaction wanted, so it and they got other UIDs (settle-uids.ts);
    * the run must be repeated (exit status 2).
    */
   readonly uidsChanged: boolean;
@@ -238,7 +238,7 @@ export interface Mailbox extends AsyncDisposable {
   lock(timeoutMs: number): Promise<AsyncDisposable>;
 }
 
-/** Which namespaces a run looks at (sync-semantics.md 3.2). */
+/** Which namespaces a run looks at (namespaces/selection.ts has the rule). */
 export interface NamespaceSelection {
   /** `-n`: prefixes; empty: the default choice. */
   readonly namespaces: readonly string[];
@@ -256,7 +256,7 @@ export interface MailStore extends AsyncDisposable {
   openMailbox(guid: MailboxGuid): Promise<Mailbox | null>;
   /**
    * Whether this store can have a mailbox of that name as it is; else the nearest name that it can have, with
-   * `altChar` for what it refuses (sync-semantics.md 3.9).
+   * `altChar` for what it refuses. The same name gets the same repair every time.
    */
   legalPath(path: MailboxPath, altChar: string): MailboxPath;
   /** @throws {StoreError} `AlreadyExists`, `InvalidName`, … `createdAt` 0: by a sync, time unknown */

@@ -1,6 +1,6 @@
 /**
- * The server's half of the doveadm layer after its login, as it is written (dovecot-wire.md §1.4): as it is for a client of minor 0, in
- * packets for minors 1 to 3, and as one stream with marks in it for later ones.
+ * The server's half of the doveadm layer after its login, as it is written: as it is for a client of minor 0, in packets
+ * for minors 1 to 3, and as one stream with marks in it for later ones (multiplex.ts).
  */
 import { LOG_CHANNEL, MAIN_CHANNEL, packetHeader, STREAM_MAGIC, STREAM_MARK } from './multiplex.ts';
 

@@ -1,4 +1,4 @@
-/** The doveadm layer: what stands in front of a session on TCP and UNIX sockets (dovecot-wire.md §1). Pure codecs. */
+/** The doveadm layer: what stands in front of a session on TCP and UNIX sockets, as Dovecot 2.3.19 and 2.4 speak it. */
 export { MAX_DOVEADM_LINE, MAX_LOG_LINE, MAX_PACKET } from './limits.ts';
 export {
   DOVEADM_MINOR,

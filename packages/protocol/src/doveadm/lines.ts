@@ -8,7 +8,7 @@ export const DOVEADM_MAJOR = 1;
 
 /**
  * The minor that both of our roles announce: packets since 1, STARTTLS since 2, log lines on demand since 3, the stream
- * format since 4 (dovecot-wire.md §1.2, §1.4, §1.8).
+ * format (multiplex.ts) since 4.
  */
 export const DOVEADM_MINOR = 4;
 
@@ -103,7 +103,7 @@ export function parseCommandLine(line: string): DoveadmCommand {
   return { debug: flags.includes('D'), verbose: flags.includes('v') || flags.includes('D'), user, command, args };
 }
 
-/** What a command's reply can say, and the process status that it stands for (dovecot-wire.md §1.7). */
+/** What a command's reply can say, in Dovecot 2.3 or 2.4, and the process status (sysexits) that it stands for. */
 export const DOVEADM_REPLIES = {
   TEMPFAIL: 75,
   USAGE: 64,

@@ -1,4 +1,4 @@
-/** Log lines on their own channel: a level byte, the text, a line end (dovecot-wire.md §1.8). */
+/** Log lines on their own channel: a level byte (1 debug … 6 panic), the text, a line end. */
 import { oneLine } from '../text.ts';
 import { MAX_LOG_LINE } from './limits.ts';
 

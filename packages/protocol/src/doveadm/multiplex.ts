@@ -1,6 +1,6 @@
 /**
- * The server's half of the doveadm layer after its login: channels in one stream (dovecot-wire.md §1.4). Packets have a
- * header each; the stream format of doveadm 1.4 switches channels in place.
+ * The server's half of the doveadm layer after its login: channels in one stream. Each packet is a byte of channel, 32
+ * bits big-endian of length, and the data; the stream format of doveadm 1.4 switches channels in place by marks.
  */
 import { ProtocolError } from '../errors.ts';
 import { MAX_PACKET } from './limits.ts';

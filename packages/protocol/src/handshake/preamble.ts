@@ -1,6 +1,6 @@
 /**
  * The opening that both ends write at once: Dovecot's dsync 3.x header in text, with one private line that a Dovecot
- * skips (dovecot-wire.md §3.2, §3.5, §3.9) and that offers the native dialect and its named features.
+ * skips and that offers the native dialect and its named features (docs/protocol.md, "The opening").
  */
 import { ProtocolError } from '../errors.ts';
 import { MAX_FEATURES, MAX_PREAMBLE, MAX_PREAMBLE_LINE, MAX_PREAMBLE_LINES } from '../limits.ts';
@@ -36,7 +36,7 @@ const HEADER_ORDER: readonly (Kind | 'cacheField')[] = [
   'cacheField',
 ];
 
-/** A line of a mailbox's `cache_fields`; never an item of its own (dovecot-wire.md §4.4). */
+/** A line inside of a mailbox's `cache_fields`, never an item of its own; a Dovecot wants its header all the same. */
 const CACHE_FIELD = {
   code: 'c',
   since: 0,

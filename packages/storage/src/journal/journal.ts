@@ -28,7 +28,7 @@ export interface JournalHead {
   readonly highestModseq: Modseq;
   /**
    * Mails with a lower modseq count as having this one: HIGHESTMODSEQ when a sync first looked at the mailbox, because
-   * only then per-mail modseqs begin (sync-semantics.md 5.8). 0 until then.
+   * only then per-mail modseqs begin, as in a Dovecot's index. 0 until then.
    */
   readonly baseModseq: Modseq;
   readonly firstRecentUid: number;

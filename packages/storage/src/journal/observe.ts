@@ -85,7 +85,7 @@ export function observe(previous: Remembered | null, listing: Listing): Observat
   return compare(previous, listing);
 }
 
-/** The head that counts from now on as looked at by a sync: per-mail modseqs begin (sync-semantics.md 5.8). */
+/** The head that counts from now on as looked at by a sync: per-mail modseqs begin (`baseModseq`). */
 export function beginTracking(head: JournalHead): JournalHead {
   return head.baseModseq > 0n ? head : { ...head, baseModseq: head.highestModseq };
 }

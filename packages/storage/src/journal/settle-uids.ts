@@ -1,4 +1,4 @@
-/** What happens when mails arrive under UIDs that a transaction wants (sync-semantics.md 5.11). */
+/** What happens when mails arrive under UIDs that a transaction wants: who gets which, as in Dovecot 2.3.19. */
 
 export interface SettledUids {
   /** Final UIDs of the transaction's mails that cannot have the wanted one. */

@@ -298,7 +298,7 @@ export class Box {
     }
   }
 
-  /** Per-mail modseqs begin with the first sync that looks (sync-semantics.md 5.8). The caller holds the mutex. */
+  /** Per-mail modseqs begin with the first sync that looks (`baseModseq`). The caller holds the mutex. */
   async beginTracking(): Promise<JournalHead> {
     const seen = await this.look();
     if (seen.baseModseq > 0n) return seen;

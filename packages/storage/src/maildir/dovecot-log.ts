@@ -1,6 +1,6 @@
 /**
- * What a Dovecot has noted in its index log of a mailbox: the GUIDs of mails that were expunged through it
- * (storage-formats.md 3.2, 3.3). Of a mail that came and went between two looks of ours nothing else tells. Never written.
+ * What a Dovecot has noted in its index log of a mailbox: the GUIDs of mails that were expunged through it. Of a mail that
+ * came and went between two looks of ours nothing else tells. Never written.
  */
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** The transaction log that a Dovecot keeps of a mailbox, record by record (storage-formats.md 3.2 to 3.4). Only read. */
+/** The transaction log that a Dovecot keeps of a mailbox, record by record. Only read. */
 import fs from 'node:fs';
 
 import type { Modseq } from '@dsync/protocol';

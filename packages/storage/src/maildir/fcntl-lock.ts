@@ -1,6 +1,6 @@
 /**
  * Lock files as Dovecot's synchroniser makes them: an fcntl write lock on a file that its holder removes before letting
- * go (dovecot-wire.md §7). The lock ends with its process, so a file that a killed one has left behind keeps nobody out.
+ * go. The lock ends with its process, so a file that a killed one has left behind keeps nobody out.
  */
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,5 +1,5 @@
 /**
- * Names of mail files (storage-formats.md 2.2): `<base>[,S=<bytes>][,W=<bytes with CRLF>][:2,<flags>[,<more>]]`.
+ * Names of mail files: `<base>[,S=<bytes>][,W=<bytes with CRLF>][:2,<flags>[,<more>]]`.
  * The base name runs up to the first `:` and includes the sizes; the info part follows the last `:`.
  */
 import { FLAG } from '@dsync/protocol';
@@ -80,7 +80,7 @@ export function sizeIn(base: string, key: 'S' | 'W'): number | null {
 const PHYSICAL = /,S=(\d{1,15})(?=,|$)/;
 const VIRTUAL = /,W=(\d{1,15})(?=,|$)/;
 
-/** Whether a mail's GUID can be its base name, so that Dovecot needs no further field (storage-formats.md 2.7). */
+/** Whether a mail's GUID can be its base name, so that the uidlist needs no field `G` for it. Its sizes must be true. */
 export function canBeBase(guid: string, physicalSize: number, virtualSize: number): boolean {
   return (
     guid.length <= MAX_BASE &&
@@ -125,7 +125,7 @@ export class BaseClock {
   }
 }
 
-/** Order in which mails that nobody has numbered get their UIDs: by seconds, microseconds, name (storage-formats.md 2.9). */
+/** Order in which mails that nobody has numbered get their UIDs, Dovecot's: by seconds, microseconds, name. */
 export function compareArrival(a: string, b: string): number {
   const [x, y] = [arrival(a), arrival(b)];
   return x.seconds - y.seconds || x.microseconds - y.microseconds || (a < b ? -1 : a > b ? 1 : 0);

@@ -1,5 +1,5 @@
 /**
- * `dovecot-keywords`: which keyword each of the file name letters `a`…`z` stands for (storage-formats.md 2.6).
+ * `dovecot-keywords`: which keyword each of the file name letters `a`…`z` stands for.
  * Lines `<n> <name>`, n = 0…25; gaps are allowed; names compare without case.
  *
  * When the letters are used up, the keywords of a mail beyond them are known to the journal alone; Dovecot keeps such in

@@ -1,12 +1,13 @@
 /**
- * Where a mailbox lies, told from its name, and back (storage-formats.md 2.8, 8.3). Pure: a name is data, and a path
- * that this file makes can never leave the store.
+ * Where a mailbox lies, told from its name, and back. Pure: a name is data, and a path that this file makes can never
+ * leave the store.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
 import type { MailboxPath } from '@dsync/protocol';
 
+import { hasControls, replaceControls } from '../control-characters.ts';
 import { StoreError } from '../errors.ts';
 import { decodeMutf7, encodeMutf7 } from './mutf7.ts';
 
@@ -95,7 +96,10 @@ export class Layout {
     );
   }
 
-  /** sync-semantics.md 3.9. The same name gets the same repair every time. */
+  /**
+   * The name itself if this store can have it; else with `altChar` for control characters and separators and `_` before a
+   * part that is still refused; else a hash of it. The same name gets the same repair every time.
+   */
   legal(path: MailboxPath, altChar: string): MailboxPath {
     if (path.length === 1 && path[0]?.toUpperCase() === 'INBOX') return ['INBOX'];
     if (this.#refusal(path) === null) return path;
@@ -125,8 +129,7 @@ export class Layout {
 
   #repairedPart(part: string, depth: number, alt: string): string {
     let text = part.replace(/\p{Surrogate}/gu, '\ufffd');
-    // eslint-disable-next-line no-control-regex
-    text = text.replace(/[\u0000-\u001f\u007f/]/g, alt);
+    text = replaceControls(text, alt).replaceAll('/', alt);
     text = text.replaceAll(this.separator, alt).replaceAll(this.storageSeparator, alt);
     if (text === '') text = alt;
     if (this.#refusalOfPart(text, depth) !== null) text = `_${text}`;
@@ -150,8 +153,7 @@ export class Layout {
 
   #refusalOfPart(part: string, depth: number): string | null {
     if (part === '') return 'a part is empty';
-    // eslint-disable-next-line no-control-regex
-    if (/[\u0000-\u001f\u007f]/.test(part)) return 'it has control characters';
+    if (hasControls(part)) return 'it has control characters';
     if (/\p{Surrogate}/u.test(part)) return 'it is not valid Unicode';
     if (part.includes('/') || part.includes(this.separator) || part.includes(this.storageSeparator))
       return 'a part has a separator in it';

@@ -1,4 +1,7 @@
-/** `dovecot.mailbox.log`: what Dovecot remembers of deletions, renames and subscriptions (storage-formats.md 4.3). */
+/**
+ * `dovecot.mailbox.log`: what Dovecot remembers of deletions, renames and subscriptions. Records of 24 bytes: the kind, three
+ * empty bytes, a GUID or the first 16 bytes of SHA-1 of a name, Unix seconds as 32 bits big-endian.
+ */
 
 const KINDS = [
   '',

@@ -1,4 +1,4 @@
-/** UIDs for mails that nobody has numbered: Dovecot's order, under Dovecot's lock (storage-formats.md 2.9). */
+/** UIDs for mails that nobody has numbered: Dovecot's order (`compareArrival`), under Dovecot's lock. */
 import { randomBytes } from 'node:crypto';
 
 import { mailboxGuid, MAX_UID } from '@dsync/protocol';

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 
+import { hasControls } from '../control-characters.ts';
 import { StoreError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { MailStore } from '../mail-store.ts';
@@ -88,8 +89,7 @@ function layoutOf(options: MaildirStoreOptions): Layout {
   const mail = resolve(options.root);
   const placeOf = (directory: string | undefined): string => (directory === undefined ? mail : resolve(directory));
   const [control, index, inbox] = [placeOf(options.control), placeOf(options.indexDir), placeOf(options.inbox)];
-  // eslint-disable-next-line no-control-regex
-  if ([...separator].length !== 1 || /[\u0000-\u0020\u007f]/.test(separator)) {
+  if ([...separator].length !== 1 || separator === ' ' || hasControls(separator)) {
     throw new StoreError(
       'InvalidName',
       `the hierarchy separator must be one character, not ${JSON.stringify(separator)}`,

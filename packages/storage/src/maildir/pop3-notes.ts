@@ -1,4 +1,4 @@
-/** POP3 UIDLs and order numbers, which only the uidlist holds (storage-formats.md 2.5). Read when first asked for. */
+/** POP3 UIDLs and order numbers, which only the uidlist holds (its keys `P` and `O`). Read when first asked for. */
 import type { Folder } from './folder.ts';
 
 export interface Pop3Note {

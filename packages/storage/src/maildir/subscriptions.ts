@@ -1,5 +1,8 @@
-/** The `subscriptions` file in both of its versions (storage-formats.md 4.5). */
-import type { MailboxPath } from '@dsync/protocol';
+/**
+ * The `subscriptions` file in both of its versions: 1 has a name with the storage separator on each line, 2 begins with
+ * `V<TAB>2` and an empty line and has escaped parts joined by TAB. A Dovecot keeps the version of an existing file.
+ */
+import { tabEscape, type MailboxPath } from '@dsync/protocol';
 
 import { decodeMutf7, encodeMutf7 } from './mutf7.ts';
 
@@ -31,25 +34,26 @@ export function parseSubscriptions(text: string, separator: string): Subscriptio
 
 export function printSubscriptions({ version, paths, unreadable }: Subscriptions, separator: string): string {
   const lines = paths.map((path) =>
-    version === 2 ? path.map((part) => escape(encodeMutf7(part))).join('\t') : path.map(encodeMutf7).join(separator),
+    version === 2 ? path.map((part) => tabEscape(encodeMutf7(part))).join('\t') : path.map(encodeMutf7).join(separator),
   );
   const text = [...lines, ...unreadable].map((line) => `${line}\n`).join('');
   return version === 2 ? `${HEADER}\n\n${text}` : text;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '\0': '0', '\u0001': '1', '\t': 't', '\n': 'n', '\r': 'r' };
-const UNESCAPES = new Map(Object.entries(ESCAPES).map(([character, code]) => [code, character]));
+const ESCAPED: ReadonlyMap<string, string> = new Map([
+  ['0', '\0'],
+  ['1', '\u0001'],
+  ['t', '\t'],
+  ['n', '\n'],
+  ['r', '\r'],
+]);
 
-function escape(part: string): string {
-  // eslint-disable-next-line no-control-regex
-  return part.replace(/[\0\u0001\t\n\r]/g, (character) => `\u0001${ESCAPES[character] ?? ''}`);
-}
-
+/** Null for an escape that no program writes: `tabUnescape` would make another name of it. */
 function unescape(part: string): string | null {
   let bad = false;
-  // eslint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- 0x01 begins an escape
   const text = part.replace(/\u0001(.?)/g, (_, code: string) => {
-    const character = UNESCAPES.get(code);
+    const character = ESCAPED.get(code);
     if (character === undefined) bad = true;
     return character ?? '';
   });

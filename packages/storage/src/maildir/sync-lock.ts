@@ -1,6 +1,6 @@
 /**
- * The locks that keep other synchronisers out, ours and Dovecot's: `.dovecot-box-sync.lock` of a mailbox,
- * `.dovecot-sync.lock` of a user (sync-semantics.md 8.1).
+ * The locks that keep other synchronisers out, ours and Dovecot's: `.dovecot-box-sync.lock` in a mailbox's index folder,
+ * `.dovecot-sync.lock` in a user's home.
  */
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -78,7 +78,7 @@ async function openBoxes(
   return { boxes, changed };
 }
 
-/** Two folders with one GUID (one was copied): the name that sorts first gets a new one at once (sync-semantics.md 3.1). */
+/** Two folders with one GUID (one was copied): the name that sorts first gets a new one at once, as in Dovecot. */
 async function separateTwins(context: Context, boxes: readonly Box[]): Promise<void> {
   const seen = new Map<string, Box>();
   for (const box of boxes) {

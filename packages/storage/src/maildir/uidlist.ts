@@ -1,5 +1,5 @@
 /**
- * `dovecot-uidlist`: UIDs, UIDVALIDITY, mailbox and mail GUIDs of one Maildir (storage-formats.md 2.5).
+ * `dovecot-uidlist`: UIDs, UIDVALIDITY, mailbox and mail GUIDs of one Maildir.
  *
  *     3 V<uidvalidity> N<next uid> G<mailbox guid>
  *     <uid> [<K><value> ]… :<base name>

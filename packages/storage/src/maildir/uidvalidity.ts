@@ -1,6 +1,6 @@
 /**
- * `dovecot-uidvalidity` and its empty twin `dovecot-uidvalidity.<hex>`: the highest UIDVALIDITY given in this store
- * (storage-formats.md 4.4).
+ * `dovecot-uidvalidity` and its empty twin `dovecot-uidvalidity.<hex>`: the highest UIDVALIDITY given in this store, as
+ * 8 lower-case hex digits in both. Dovecot renames the twin to give the next one.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';

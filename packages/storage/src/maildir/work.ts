@@ -48,7 +48,7 @@ export interface Work {
   bytes: number;
 }
 
-/** Where a new mail goes: without flags and not yet shown to a client, to new/ (storage-formats.md 2.3). */
+/** Where a new mail goes, as Dovecot has it: without flags and not yet shown to a client, to new/; else to cur/. */
 export function placeOf(
   base: string,
   mail: { readonly uid: number; readonly flags: number },

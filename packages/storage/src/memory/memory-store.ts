@@ -1,6 +1,7 @@
 /** A store in memory: the plainest that does everything, and the measure of the others. */
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
+import { replaceControls } from '../control-characters.ts';
 import { StoreError } from '../errors.ts';
 import { applySync } from '../journal/apply-sync.ts';
 import type { Mailbox, MailStore, PrivateFlags, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
@@ -53,8 +54,7 @@ class InMemoryStore implements MemoryStore {
 
   legalPath(path: MailboxPath, altChar: string): MailboxPath {
     const { separator } = this.#state;
-    // eslint-disable-next-line no-control-regex
-    const parts = path.map((part) => part.replaceAll(/[\u0000-\u001f\u007f]/g, altChar).replaceAll(separator, altChar));
+    const parts = path.map((part) => replaceControls(part, altChar).replaceAll(separator, altChar));
     const legal = parts.map((part) => (part === '' ? altChar : part));
     return legal.length === 1 && legal[0]?.toUpperCase() === 'INBOX' ? ['INBOX'] : legal;
   }

@@ -17,7 +17,7 @@ export interface NamespaceFacts {
 }
 
 /**
- * The namespaces that a run looks at (sync-semantics.md 3.2, 1.4): with `-n` those with exactly these prefixes, where
+ * The namespaces that a run looks at, as in Dovecot 2.3.19: with `-n` those with exactly these prefixes, where
  * an unknown prefix means the namespace with the empty prefix, if there is one; with `-N` all that clients see; else
  * those without a location of their own. Order is kept.
  */

@@ -6,8 +6,8 @@ function refuse(what: string): never {
 }
 
 /**
- * What no message may say because it crashes or confuses a Dovecot (dovecot-wire.md §4, §5.8): never sent, refused when
- * received. The order of UIDs is checked by the conversation.
+ * What no message may say because it crashes or confuses Dovecot 2.3.19 or 2.4: never sent, refused when received.
+ * The order of UIDs is checked by the conversation.
  * @throws {ProtocolError} `BadValue`
  */
 export function checkMessage(message: Message): void {

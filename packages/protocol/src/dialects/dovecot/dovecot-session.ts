@@ -10,7 +10,7 @@ import { TextBody } from './text-body.ts';
 import { TextReader, type Item, type ItemSink } from './text-reader.ts';
 import { TextSender } from './text-sender.ts';
 
-/** Header names that a master must name (dovecot-wire.md §4.1): without them a slave of Dovecot's crashes. */
+/** What a master names if it was told no headers: a Dovecot slave crashes without any. */
 const HASHED_HEADERS: readonly string[] = ['Date', 'Message-ID'];
 
 interface Waiter {

@@ -1,4 +1,4 @@
-/** Messages as lines (dovecot-wire.md §3.4): the item letter and the values in the order of the sender's header. */
+/** Messages as lines: the item letter, then the values in the order of the sender's header, 0x02 for an absent one. */
 import { tabEscape, tabUnescape } from '../../doveadm/tab-escape.ts';
 import { ProtocolError } from '../../errors.ts';
 import { ALL_FLAGS } from '../../vocabulary.ts';
@@ -51,7 +51,7 @@ function inField(error: unknown, kind: Kind, name: string): unknown {
 
 /**
  * A message as one line, its end included; fields of the native dialect alone are left out.
- * @throws {ProtocolError} `BadValue` for anything that a Dovecot cannot take (dovecot-wire.md §5.8)
+ * @throws {ProtocolError} `BadValue` for anything that a Dovecot cannot take (checks.ts, text-values.ts)
  */
 export function printMessage(message: Message): Buffer {
   checkMessage(message);

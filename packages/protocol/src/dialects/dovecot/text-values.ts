@@ -1,4 +1,4 @@
-/** How each type of field is written on Dovecot's wire (dovecot-wire.md §3.3, §3.4, §4), before the line's own escaping. */
+/** How each type of field is written on Dovecot's wire, before the line's own escaping. Numbers are strict. */
 import { tabEscape, tabUnescape } from '../../doveadm/tab-escape.ts';
 import { ProtocolError } from '../../errors.ts';
 import type { FieldType, FieldTypes } from '../../fields.ts';

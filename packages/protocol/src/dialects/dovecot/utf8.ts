@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 /** First of the 128 code points that stand for bytes which are no UTF-8. */
 const STRAY = 0xdc00;
 
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- all of ASCII
 const ASCII = /^[\u0000-\u007f]*$/;
 const STRAYS = /\p{Surrogate}/u;
 

@@ -1,4 +1,4 @@
-/** Bytes behind a line (dovecot-wire.md §3.7): dots at the start of lines are doubled, CRLF "." CRLF ends them. */
+/** Bytes behind a line: dots at the start of lines are doubled, CRLF "." CRLF ends them. */
 
 const LF = 0x0a;
 const CR = 0x0d;
