@@ -10,6 +10,7 @@ import { describeWith } from '../../support/needs.ts';
 import type { DovecotVersion } from '../rig/dovecot-config.ts';
 import type { Dovecot } from '../rig/dovecot.ts';
 import { tell } from './tell.ts';
+import { TOLD } from './told.ts';
 import { type Format, startFor } from './world.ts';
 
 const RUNS = Number(process.env['DSYNC_RUNS'] ?? 1);
@@ -34,6 +35,10 @@ const testWith = (version: DovecotVersion, format: Format): void => {
       },
       60_000 * Math.max(1, RUNS),
     );
+
+    test('stories that once ended wrong', async () => {
+      for (const story of TOLD[format]) await tell(dovecot, format, story);
+    });
 
     // A property that runs out of time ends as if it had passed.
     test('all stories were told to the end', () => {

@@ -12,7 +12,7 @@ export function printServerHelp(): string {
     'No configuration file is needed and none is read without -c:',
     '',
     '  dsync-server -o mail_location=maildir:/srv/mail/%u/Maildir -o doveadm_password=SECRET \\',
-    '    -o ssl_cert=</etc/ssl/server.crt -o ssl_key=</etc/ssl/server.key --listen tcps:0.0.0.0:12345',
+    `    -o 'ssl_cert=</etc/ssl/server.crt' -o 'ssl_key=</etc/ssl/server.key' --listen tcps:0.0.0.0:12345`,
     '',
     'Options:',
     printOptionsHelp(SERVER_OPTIONS),

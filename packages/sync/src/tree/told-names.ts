@@ -31,6 +31,21 @@ export function withSeparator(tree: TreeSnapshot, receiver: TreeSnapshot, altCha
   return { ...tree, separator, deletions };
 }
 
+/**
+ * A directory that holds a mailbox is told as a name that does not exist, as a Maildir++ has it: it comes with the mailbox.
+ * A Dovecot that is told of it renames a mailbox to below it, which makes it, and then cannot make it once more (status 2).
+ */
+export function withoutParents(tree: TreeSnapshot): TreeSnapshot {
+  const parents = new Set<string>();
+  for (const { path, exists, mailbox } of tree.nodes) {
+    if (!exists || mailbox === undefined) continue;
+    for (let depth = 1; depth < path.length; depth++) parents.add(pathKey(path.slice(0, depth)));
+  }
+  const tell = (node: TreeNode): TreeNode =>
+    node.mailbox === undefined && parents.has(pathKey(node.path)) ? { ...node, exists: false } : node;
+  return { ...tree, nodes: tree.nodes.map(tell) };
+}
+
 /** For one that decodes what it is told: the escape character itself is told by its code. */
 export function encodeNames(tree: TreeSnapshot, escapeChar: string): TreeSnapshot {
   const code = `${escapeChar}${Buffer.from(escapeChar).toString('hex')}`;

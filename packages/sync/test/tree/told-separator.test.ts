@@ -1,8 +1,9 @@
+import { mailboxGuid } from '@dsync/protocol';
 import type { TreeNode, TreeSnapshot } from '@dsync/storage';
 import { describe, expect, test } from '@jest/globals';
 
 import { nameHash } from '../../src/tree/name-hash.ts';
-import { withSeparator } from '../../src/tree/told-names.ts';
+import { withoutParents, withSeparator } from '../../src/tree/told-names.ts';
 
 const UNKNOWN = 'f'.repeat(32);
 const told = {
@@ -55,4 +56,29 @@ describe('a Dovecot with another separator is told of deletions', () => {
   test('as they are remembered where the separator is the same', () => {
     expect(withSeparator(told, having('.', []), '_')).toBe(told);
   });
+});
+
+test('a Dovecot is told of a directory that holds a mailbox as of a name that does not exist', () => {
+  const mailbox = { guid: mailboxGuid('a1'.padStart(32, '0')), uidValidity: 7, uidNext: 1, messages: 0 };
+  const box = (...path: string[]): TreeNode => ({
+    ...{ ...node(...path), exists: true },
+    mailbox: { ...mailbox, highestModseq: 1n, firstRecentUid: 0, digest: '' },
+  });
+  const directory = (...path: string[]): TreeNode => ({ ...node(...path), exists: true });
+  const tree = having('/', [
+    directory('a'),
+    directory('a', 'b'),
+    box('a', 'b', 'c'),
+    directory('d'),
+    box('e'),
+    box('e', 'f'),
+  ]);
+  expect(withoutParents(tree).nodes.map(({ path, exists }) => `${path.join('/')} ${exists}`)).toEqual([
+    'a false',
+    'a/b false',
+    'a/b/c true',
+    'd true',
+    'e true',
+    'e/f true',
+  ]);
 });
