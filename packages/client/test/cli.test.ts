@@ -8,6 +8,7 @@ import {
   writeFileSync,
   chmodSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { describe, expect, test } from '@jest/globals';
@@ -221,6 +222,35 @@ describe('two Maildirs on this machine', () => {
       plan: { local: { mailboxes: [{ name: 'INBOX' }] }, remote: { mailboxes: [{ name: 'INBOX' }] } },
     });
     expect(place.subjects('b', '', 'u2')).toEqual(['two S']);
+  });
+
+  // A Dovecot numbers its new mails for whoever looks.
+  test.each([
+    ['native', ''],
+    ['dovecot', 'a'],
+  ] as const)('a dry run leaves no trace: %s', async (dialect, side) => {
+    using place = new Place();
+    const there = [DSYNC_SERVER, '-o', place.mail('b'), '-u', 'u1', 'dsync-server'];
+    const call = (...words: string[]): ReturnType<typeof run> =>
+      run(DSYNC, ['-o', place.mail('a'), ...words, '-u', 'u1', '--dialect', dialect, ...there]);
+    const tracelessly = async (...modes: (readonly string[])[]): Promise<void> => {
+      const before = place.traces(side);
+      for (const mode of modes) {
+        const outcome = await call(...mode, '--dry-run');
+        expect(outcome).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/\(new-mail\)/) });
+        expect(place.traces(side)).toEqual(before);
+      }
+    };
+    place.deliver('a', 'one', { flags: 'S' });
+    place.deliver('a', 'two', { folder: '.Sent' });
+    place.deliver('b', 'three', { folder: '.Drafts', flags: 'D' });
+    await tracelessly(['sync'], ['backup'], ['sync', '-1', '-R']);
+    await call('sync');
+    place.deliver('a', 'four');
+    place.deliver('b', 'five', { folder: '.New' });
+    rmSync(join(place.maildir('b'), '.Sent'), { recursive: true });
+    await tracelessly(['sync'], ['sync', '-f'], ['backup', '-R']);
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('dsync-dry-run-'))).toEqual([]);
   });
 
   test('in Dovecot’s text too; a dry run then says what the run does', async () => {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -98,6 +99,17 @@ export class Place implements Disposable {
     return readdirSync(root, { recursive: true, encoding: 'utf8' })
       .filter((name) => !name.includes('dsync-journal'))
       .map((name) => `${name} ${statSync(join(root, name)).isFile() ? statSync(join(root, name)).size : ''}`)
+      .toSorted();
+  }
+
+  /** Whatever a change to one side, or to both, would leave otherwise: names, numbers, modes, sizes and times. */
+  traces(side: 'a' | 'b' | ''): string[] {
+    const root = join(this.folder, side);
+    return ['', ...readdirSync(root, { recursive: true, encoding: 'utf8' })]
+      .map((name) => {
+        const { ino, mode, nlink, size, mtimeNs, ctimeNs } = lstatSync(join(root, name), { bigint: true });
+        return [name, ino, mode.toString(8), nlink, size, mtimeNs, ctimeNs].join(' ');
+      })
       .toSorted();
   }
 

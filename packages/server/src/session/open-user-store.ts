@@ -17,7 +17,7 @@ export interface StoreOptions {
   readonly fsync: boolean;
   /** Folder of the user lock; null: the mail folder. */
   readonly home: string | null;
-  /** Nothing is changed: mail that is not there yet stays so, and counts as empty. */
+  /** Nothing is changed, and no file made: mail that is not there yet stays so, and counts as empty. */
   readonly dryRun: boolean;
   /** The hierarchy separator; null: the layout's own. */
   readonly separator: string | null;
@@ -58,6 +58,7 @@ async function openMaildir(location: ExpandedLocation, options: StoreOptions): P
     journal: 'auto',
     // As Dovecot does for a user's first mail; the store itself refuses if there was mail before that has vanished.
     create: true,
+    untouched: options.dryRun,
     fsync: options.fsync ? 'on' : 'off',
     warn: options.warn,
     ...(location.control === null ? {} : { control: location.control }),

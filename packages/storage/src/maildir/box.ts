@@ -231,7 +231,8 @@ export class Box {
 
   /** Returns whether there was anything to finish or undo. */
   #recover({ uidlist, files }: { uidlist: Uidlist | null; files: ReadonlyMap<string, FoundMail> }): boolean {
-    if (!hasAbandoned(this.folder, this.context.host)) return false;
+    // Where nothing may be touched, that is left to the next run.
+    if (this.context.shadow !== null || !hasAbandoned(this.folder, this.context.host)) return false;
     const bases = new Set(uidlist?.records.map(({ base }) => base));
     const late = recover(
       this.folder,

@@ -13,6 +13,8 @@ export interface Context {
   readonly layout: Layout;
   readonly journal: Journal;
   readonly fsync: boolean;
+  /** Nothing in the store itself is touched; it ends with the store. Null: it is. */
+  readonly shadow: Disposable | null;
   /** Unix seconds, with fraction. */
   readonly now: () => number;
   readonly host: string;

@@ -190,6 +190,7 @@ export class MaildirStore implements MailStore {
       for (const box of this.#context.boxes.values()) await box.mutex.run(() => box.settle());
       await flush(this.#context, []);
       await this.#context.journal[Symbol.asyncDispose]();
+      this.#context.shadow?.[Symbol.dispose]();
     });
   }
 

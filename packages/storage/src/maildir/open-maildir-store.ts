@@ -13,6 +13,7 @@ import { Layout, type LayoutName } from './layout.ts';
 import { MaildirStore } from './maildir-store.ts';
 import { openJournal } from './open-journal.ts';
 import { hasCur, scan } from './scan.ts';
+import { makeShadow, type Shadow } from './shadow.ts';
 
 export interface MaildirStoreOptions {
   /** Directory of the mail; also INBOX unless `inbox` says otherwise. Relative ones, as those below, hold from where the process is. */
@@ -37,6 +38,11 @@ export interface MaildirStoreOptions {
   readonly hostname?: string;
   /** The user's home, which holds the lock of a user; default `root`. */
   readonly home?: string;
+  /**
+   * Only looks: nothing in the store's folders is written, made or tidied up, and nothing may be asked to. What a look
+   * has to write goes to a temporary folder, which ends with the store. Default false.
+   */
+  readonly untouched?: boolean;
   /** One line for the log. */
   readonly warn?: (message: string) => void;
   /** Called at every step of a commit, for tests that stop there. */
@@ -48,14 +54,24 @@ export interface MaildirStoreOptions {
  * @throws {StoreError} `NotFound` if there is no mail at `root` and `create` is not set; `Permission`, `Corrupt`, …
  */
 export async function openMaildirStore(options: MaildirStoreOptions): Promise<MailStore> {
-  const layout = layoutOf(options);
+  const own = layoutOf(options);
+  const shadow = options.untouched === true ? makeShadow(own) : null;
+  try {
+    return await openStore(options, shadow?.layout ?? own, shadow);
+  } catch (cause) {
+    shadow?.[Symbol.dispose]();
+    throw cause;
+  }
+}
+
+async function openStore(options: MaildirStoreOptions, layout: Layout, shadow: Shadow | null): Promise<MailStore> {
   const { roots } = layout;
   const isNew = !hasCur(roots.inbox);
   if (isNew && options.create !== true && !hasMailboxes(layout)) {
     throw new StoreError('NotFound', `no mail at ${roots.inbox}: there is no cur/ in it`);
   }
   // Nobody else's business, whatever the mode of the directory around it.
-  if (isNew)
+  if (isNew && shadow === null)
     makeDirectories(roots.mail, { ...ownershipOf(nearest(roots.mail)), directoryMode: 0o700, fileMode: 0o600 });
   for (const root of [roots.control, roots.index]) makeDirectories(root, ownershipOf(roots.mail));
   const now = options.now ?? (() => Date.now() / 1000);
@@ -63,8 +79,9 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
   const warn = options.warn ?? (() => {});
   const context: Context = {
     layout,
-    journal: await openJournal(options.journal, roots.index, options.fsync, warn),
-    fsync: options.fsync === 'on',
+    journal: await openJournal(options.journal, roots.index, shadow === null ? options.fsync : 'on', warn),
+    fsync: options.fsync === 'on' && shadow === null,
+    shadow,
     now,
     host,
     clock: new BaseClock(host, now),

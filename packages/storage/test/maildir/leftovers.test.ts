@@ -30,6 +30,7 @@ test.each([
 ] as const)('in layout %s', async (layout, box, trash) => {
   const root = await makeStore(layout);
   const before = filesOf(root).toSorted();
+  fs.writeFileSync(join(root, box, `tmp/dsync.${DEAD}.0.0123abcd.${hostname()},c1.M1P1.host:2,S`), 'half a ma');
   const owner = `${DEAD}:${hostname()}`;
   for (const lock of [
     '.dovecot-sync.lock',
@@ -42,6 +43,14 @@ test.each([
     fs.writeFileSync(join(root, file), 'not whole');
   fs.mkdirSync(join(root, trash, 'cur'), { recursive: true });
   fs.writeFileSync(join(root, trash, 'cur/1.M1P1.host:2,S'), 'deleted');
+  const left = filesOf(root).toSorted();
+
+  {
+    await using store = await openMaildirStore({ root, layout, journal: 'auto', fsync: 'on', untouched: true });
+    const { nodes } = await store.readTree();
+    expect(nodes).toMatchObject([{ path: ['Box'], subscribed: true }]);
+  }
+  expect(filesOf(root).toSorted()).toEqual(left);
 
   {
     await using store = await openMaildirStore({ root, layout, journal: 'auto', fsync: 'on' });
