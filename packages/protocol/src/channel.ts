@@ -18,6 +18,7 @@ export type Received = {
   readonly [K in Kind]: K extends BodyKind ? MessageOf<K> & { readonly body?: Body } : MessageOf<K>;
 }[Kind];
 
+/** One subject, the session itself or a mailbox: messages in both directions, which keep their order. */
 export interface Conversation {
   /**
    * Queues a message. Resolves as soon as the carrier has room, not when it is delivered.
@@ -34,6 +35,7 @@ export interface Conversation {
   receive(): Promise<Received>;
 }
 
+/** Who is at the other end, known once both handshakes were exchanged. */
 export interface Peer {
   readonly hostname: string;
   readonly dialect: 'native' | 'dovecot';
@@ -50,6 +52,7 @@ export interface Peer {
   readonly features: ReadonlySet<string>;
 }
 
+/** An open session, as `openChannel` gives it. Close it however it ended. */
 export interface Channel extends AsyncDisposable {
   readonly peer: Peer;
   /** The peer's handshake message. */

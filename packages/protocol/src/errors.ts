@@ -20,6 +20,7 @@ export const PROTOCOL_ERRORS = {
   Incompatible: { retry: false },
 } as const satisfies Record<string, { readonly retry: boolean }>;
 
+/** What an error's `code` can be. */
 export type ProtocolErrorCode = keyof typeof PROTOCOL_ERRORS;
 
 /** An error of the conversation. `message` is one line, fit to be shown; never sent to the peer. */

@@ -42,5 +42,8 @@ export interface FieldTypes {
   readonly algorithm: 'f' | 'c' | 's';
 }
 
+/** The name of a type of field. */
 export type FieldType = keyof FieldTypes;
+
+/** What a field of that type holds in memory. */
 export type FieldValue<T extends FieldType> = FieldTypes[T];

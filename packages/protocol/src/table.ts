@@ -7,6 +7,7 @@
  */
 import type { FieldType, FieldValue } from './fields.ts';
 
+/** A field as the table declares it. */
 export interface Field<T extends FieldType = FieldType> {
   readonly type: T;
   /** Name in a Dovecot header line. */
@@ -15,6 +16,7 @@ export interface Field<T extends FieldType = FieldType> {
   readonly native?: true;
 }
 
+/** A message as the table declares it. */
 export interface MessageSpec {
   /** Item letter in Dovecot's dialect; also the documentation's short name. */
   readonly code: string;
@@ -33,6 +35,7 @@ const n = <T extends FieldType>(
   native: true,
 });
 
+/** The table. Native records hold the fields in this order, so a new one goes to the end (docs/protocol.md). */
 export const MESSAGES = {
   /** First message of each side. The slave sends hostname alone; flags are written from the slave's point of view. */
   handshake: {
@@ -240,6 +243,7 @@ export const MESSAGES = {
   done: { code: 'X', since: 0, required: {}, optional: { error: n('text', 'error') } },
 } as const satisfies Record<string, MessageSpec>;
 
+/** The name of a kind of message. */
 export type Kind = keyof typeof MESSAGES;
 
 type Values<F extends Readonly<Record<string, Field>>> = { readonly [K in keyof F]: FieldValue<F[K]['type']> };
@@ -248,6 +252,7 @@ type Values<F extends Readonly<Record<string, Field>>> = { readonly [K in keyof 
 export type Fields<K extends Kind> = Values<(typeof MESSAGES)[K]['required']> &
   Partial<Values<(typeof MESSAGES)[K]['optional']>>;
 
+/** A message of one kind, as it is in memory. */
 export type MessageOf<K extends Kind> = { readonly kind: K } & Fields<K>;
 
 export type Message = { [K in Kind]: MessageOf<K> }[Kind];

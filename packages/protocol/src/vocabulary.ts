@@ -49,6 +49,7 @@ export function mailboxGuid(text: string): MailboxGuid {
   return text;
 }
 
+/** Whether `mailboxGuid` takes it. */
 export function isMailboxGuid(text: string): text is MailboxGuid {
   return MAILBOX_GUID.test(text) && text !== NO_MAILBOX;
 }
@@ -59,6 +60,7 @@ export function mailGuid(text: string): MailGuid {
   return text;
 }
 
+/** Whether `mailGuid` takes it. */
 export function isMailGuid(text: string): text is MailGuid {
   return MAIL_GUID.test(text);
 }
@@ -69,6 +71,7 @@ export function uid(value: number): Uid {
   return value;
 }
 
+/** Whether `uid` takes it. */
 export function isUid(value: number): value is Uid {
   return Number.isInteger(value) && value >= 1 && value <= MAX_UID;
 }

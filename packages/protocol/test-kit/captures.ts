@@ -17,6 +17,7 @@ export const CAPTURES: readonly string[] = existsSync(vectors)
   ? readdirSync(vectors).filter((name) => /^\d\d-/.test(name))
   : [];
 
+/** Which way recorded bytes went. */
 export type Direction = 'client-to-server' | 'server-to-client';
 
 /** A message as a line, as every recorded side would write it. */
@@ -42,6 +43,7 @@ export function dsyncBytes(name: string, direction: Direction): Buffer {
   return main.subarray(main.indexOf(start));
 }
 
+/** One direction of a session, read. `behind`: the bytes after the opening; `whole`: no message is unfinished. */
 export interface Decoded {
   readonly messages: readonly Received[];
   readonly whole: boolean;
@@ -49,6 +51,7 @@ export interface Decoded {
   readonly behind: Buffer;
 }
 
+/** Reads the bytes of one direction, `split` at a time. */
 export function decode(bytes: Buffer, split = bytes.length): Decoded {
   const preambleReader = new PreambleReader();
   const messages: Received[] = [];

@@ -45,6 +45,7 @@ export interface Delivery {
   readonly pieces: readonly Buffer[];
 }
 
+/** What the first two bytes of `input` say of the others. */
 export function deliveryOf(input: Buffer): Delivery {
   const [how = 0, largest = 0] = input;
   return {

@@ -7,6 +7,7 @@ import { packRecords, toRecord } from '../src/dialects/native/records.ts';
 import { CONTENT, conversationFrame, FRAME } from '../src/dialects/native/wire-format.ts';
 import { printPreamble } from '../src/handshake/preamble.ts';
 
+/** A frame of any type, as it lies on the wire. */
 export function frameOf(type: number, conversation: number, content: Uint8Array): Buffer {
   const frame = conversationFrame(type, conversation, content.length);
   frame.set(content, CONTENT);
@@ -29,6 +30,7 @@ export function batchOf(conversation: number, ...messages: readonly Message[]): 
   );
 }
 
+/** What the raw end says first. */
 export const HELLO: Message = { kind: 'handshake', hostname: 'raw' };
 
 /** The session under test as a slave (or master), and the raw end of its carrier. */

@@ -31,10 +31,12 @@ export function attributeDigest(scope: string, key: string, value: string): bigi
   return hash(`\0${scope}\0${key}\0${value}`);
 }
 
+/** @param part of `mailDigest` or `attributeDigest` */
 export function addToDigest(digest: bigint, part: bigint): bigint {
   return (digest + part) % MODULUS;
 }
 
+/** Takes away what `addToDigest` has added. */
 export function subtractFromDigest(digest: bigint, part: bigint): bigint {
   return (digest + MODULUS - part) % MODULUS;
 }

@@ -19,6 +19,7 @@ const DEAD_MS = 2_000;
 const NAMELESS_MS = 5_000;
 const TOUCH_MS = 10_000;
 
+/** Who locks, for how long, and whose the lock file is. */
 export interface DotlockOptions {
   readonly host: string;
   readonly timeoutMs: number;

@@ -13,6 +13,7 @@ export const STORE_ERRORS = {
   Temporary: { exit: 75 },
 } as const satisfies Record<string, { readonly exit: number }>;
 
+/** What an error's `code` can be. */
 export type StoreErrorCode = keyof typeof STORE_ERRORS;
 
 /** An error of a store. `message` is one line that names what was wanted and of which mailbox or file. */

@@ -7,6 +7,7 @@ import type { Body, MailboxGuid, MailboxPath, MailGuid, Modseq, TimedHash, Uid }
 
 import type { Met } from './met.ts';
 
+/** What a driver can do; the engine adapts to it. */
 export interface StoreCapabilities {
   /** A mail keeps a GUID that we choose. */
   readonly keepsMailGuids: boolean;
@@ -43,6 +44,7 @@ export interface TreeDeletions {
   readonly unsubscribes: readonly TimedHash[];
 }
 
+/** Every name of a store at one moment, and what it remembers of those that are gone. */
 export interface TreeSnapshot {
   /** The visible hierarchy separator, one character; no path part contains it. */
   readonly separator: string;
@@ -50,6 +52,7 @@ export interface TreeSnapshot {
   readonly deletions: TreeDeletions;
 }
 
+/** A mailbox's numbers, as in IMAP (RFC 9051, RFC 7162), and a digest of its contents. */
 export interface MailboxStatus {
   readonly guid: MailboxGuid;
   readonly uidValidity: number;
@@ -89,6 +92,7 @@ export interface PrivateFlags {
   readonly mails: ReadonlyMap<Uid, PrivateMail>;
 }
 
+/** The private flags of one mail. */
 export interface PrivateMail {
   /** Bits of FLAG, of the private ones alone. */
   readonly flags: number;
@@ -103,6 +107,7 @@ export interface MailFacts {
   readonly virtualSize: number;
 }
 
+/** A mail that is gone. */
 export interface ExpungeRecord {
   readonly uid: Uid;
   /** The mail's GUID as text, or its 128-bit form; null if the store did not learn it. */
@@ -110,6 +115,7 @@ export interface ExpungeRecord {
   readonly modseq: Modseq;
 }
 
+/** What `Mailbox.changes` tells. */
 export interface MailboxChanges {
   /** Ascending UIDs. Without `since`: every mail. */
   readonly mails: readonly MailRecord[];
@@ -117,6 +123,7 @@ export interface MailboxChanges {
   readonly expunges: readonly ExpungeRecord[];
 }
 
+/** A metadata entry of a mailbox (RFC 5464). */
 export interface Attribute {
   readonly scope: 'private' | 'shared';
   /** Without the `/private/` or `/shared/` prefix. */
@@ -152,6 +159,7 @@ export interface NewMail {
   readonly pop3Order?: number;
 }
 
+/** What a commit did; the counts are of mails. */
 export interface CommitResult {
   /**
    * Mails had arrived under UIDs that the transaction wanted, so it and they got other UIDs (settle-uids.ts);
@@ -213,6 +221,7 @@ export interface MailboxTransaction extends AsyncDisposable {
   commit(): Promise<CommitResult>;
 }
 
+/** One mailbox of an open store. Dispose it when done. */
 export interface Mailbox extends AsyncDisposable {
   readonly path: MailboxPath;
   /** The present numbers; looks for changes made by others first. */

@@ -25,6 +25,7 @@ import { parseSubscriptions, printSubscriptions } from '../src/maildir/subscript
 import type { MailUser } from './mail-user.ts';
 import { MaildirFolder } from './maildir-folder.ts';
 
+/** Of the store whose user it is. */
 export interface MaildirUserOptions extends Pick<MaildirStoreOptions, 'root' | 'layout' | 'separator'> {
   /** The time in Unix seconds. */
   readonly now: () => number;
@@ -37,6 +38,7 @@ export interface MaildirUserOptions extends Pick<MaildirStoreOptions, 'root' | '
   readonly likeDovecot?: true;
 }
 
+/** Changes files as other programs do, and what those cannot say through a store of its own. */
 export function createMaildirUser(options: MaildirUserOptions): MailUser {
   return new MaildirUser(options);
 }

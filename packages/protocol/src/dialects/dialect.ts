@@ -29,6 +29,7 @@ export interface DialectSession {
   farewell(reason: string): Uint8Array;
 }
 
+/** How a session is spoken behind the openings. */
 export interface Dialect {
   readonly name: 'native' | 'dovecot';
   open(context: DialectContext): DialectSession;

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { ProtocolError } from '../errors.ts';
 import { LineBuffer } from './lines.ts';
 
+/** What bounds the reading of lines, and where they begin. */
 export interface LineInputOptions {
   /** Bytes of one line. */
   readonly maxLine: number;

@@ -18,6 +18,7 @@ export const LOG_OPTION_MINOR = 3;
 /** A line before the command that asks for log lines; it has no answer. */
 const LOG_OPTION = '\t\tOPTION\tlog-passthrough';
 
+/** Only for servers since `LOG_OPTION_MINOR`: Dovecot 2.3 takes it for a command that it does not know. */
 export const printLogOption = (): string => `${LOG_OPTION}\n`;
 
 /** An OPTION line (without its end): whether it asks for log lines. Null: it is another line. */
@@ -28,6 +29,7 @@ export function parseOptionLine(line: string): { readonly logs: boolean } | null
 /** The names are reversed on purpose: each side announces whom it wants to meet. */
 export type DoveadmService = 'doveadm-server' | 'doveadm-client';
 
+/** With its end. A client's minor 0 asks for a session that is not multiplexed; the server tells no version then. */
 export function printVersionLine(service: DoveadmService, minor: number): string {
   return `VERSION\t${service}\t${DOVEADM_MAJOR}\t${minor}\n`;
 }
@@ -59,6 +61,7 @@ export function parseVersionLine(line: string, service: DoveadmService): number 
 /** The only user name of the doveadm layer. */
 const DOVEADM_LOGIN = 'doveadm';
 
+/** A client's login with its end: SASL PLAIN (RFC 4616) of the one user name that there is. */
 export function printPlainLine(password: string): string {
   return `PLAIN\t${Buffer.from(`\0${DOVEADM_LOGIN}\0${password}`).toString('base64')}\n`;
 }
@@ -74,6 +77,7 @@ export function parsePlainLine(line: string): { readonly login: string; readonly
   return { login: bytes.toString('utf8', first + 1, second), password: bytes.subarray(second + 1) };
 }
 
+/** Whether a login is the layer's user name. Whose mail is wanted says the command. */
 export function isDoveadmLogin(login: string): boolean {
   return login === DOVEADM_LOGIN;
 }
@@ -87,6 +91,7 @@ export interface DoveadmCommand {
   readonly args: readonly string[];
 }
 
+/** With its end; fields are escaped. There is never an extra field, which 2.3 does not know. */
 export function printCommandLine(command: DoveadmCommand): string {
   const flags = `${command.debug ? 'D' : ''}${command.verbose ? 'v' : ''}`;
   return `${joinTabFields([flags, command.user, command.command, ...command.args])}\n`;
@@ -119,8 +124,10 @@ export const DOVEADM_REPLIES = {
   UNKNOWN: 75,
 } as const satisfies Record<string, number>;
 
+/** A word that a refusal of ours can have. */
 export type DoveadmReplyWord = keyof typeof DOVEADM_REPLIES;
 
+/** A server's answer. Of a refusal `exit` is a process status, never 0, and `word` may be one that we do not know. */
 export type DoveadmReply =
   | { readonly ok: true }
   /** `detail`: what follows the word, as the host of a REFERRAL. */

@@ -4,13 +4,16 @@ import { MAX_LOG_LINE } from './limits.ts';
 
 const LEVELS = ['debug', 'info', 'warning', 'error', 'fatal', 'panic'] as const;
 
+/** Dovecot's levels, in the order of their bytes. */
 export type RemoteLogLevel = (typeof LEVELS)[number];
 
+/** One line of the other side's log. What was read is fit to be shown. */
 export interface RemoteLogLine {
   readonly level: RemoteLogLevel;
   readonly text: string;
 }
 
+/** With its end; a text of more than 1,024 characters is cut. */
 export function printLogLine(line: RemoteLogLine): Buffer {
   const level = Buffer.of(LEVELS.indexOf(line.level) + 1);
   return Buffer.concat([level, Buffer.from(oneLine(line.text, MAX_LOG_LINE / 4)), Buffer.of(0x0a)]);

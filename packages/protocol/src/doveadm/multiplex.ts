@@ -11,6 +11,7 @@ export const MAIN_CHANNEL = 0;
 /** Log lines, `L`. */
 export const LOG_CHANNEL = 0x4c;
 
+/** Bytes of one channel as they came; where a piece ends means nothing. */
 export interface Piece {
   readonly channel: number;
   readonly data: Buffer;

@@ -5,6 +5,7 @@ import { ProtocolError } from '../errors.ts';
 import { MAX_FRAME } from '../limits.ts';
 import { Pieces } from './pieces.ts';
 
+/** One frame without its length. */
 export interface Frame {
   readonly type: number;
   /** A view on bytes that nobody else changes. */

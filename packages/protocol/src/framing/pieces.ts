@@ -9,6 +9,7 @@ const SMALL = 1024;
 const FIRST_ROOM = 256;
 const MOST_ROOM = 64 * 1024;
 
+/** Gathers pieces; `take` gives them as one buffer. */
 export class Pieces {
   #whole: Uint8Array[] = [];
   #small: Buffer = Buffer.alloc(0);

@@ -64,6 +64,7 @@ function headerOf(kind: Kind | 'cacheField'): Header {
 
 const HEADERS: readonly Header[] = HEADER_ORDER.map(headerOf);
 
+/** What a peer's opening said. */
 export interface Preamble {
   /** dsync 3.x minor. */
   readonly minor: number;

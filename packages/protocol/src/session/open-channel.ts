@@ -12,6 +12,7 @@ import { PipeEnd } from '../pipe.ts';
 import type { MessageOf } from '../table.ts';
 import { Wire, type Rawlog } from './wire.ts';
 
+/** What our end brings into a session; only `role` and `handshake` have no default. */
 export interface ChannelOptions {
   readonly role: 'master' | 'slave';
   /** Our own handshake message; it may depend on the dialect, which is known before it is sent. */

@@ -18,6 +18,7 @@ export interface WireSink {
   failed(error: ProtocolError): void;
 }
 
+/** With neither nothing is watched and nothing copied. */
 export interface WireOptions {
   /** Milliseconds without a byte in either direction, while something is awaited, after which the session has stalled. */
   readonly stallTimeoutMs?: number;

@@ -26,6 +26,7 @@ export function memoryOf(journal: Journal, guid: MailboxGuid): MailboxMemory | n
   };
 }
 
+/** A mail as a transaction left it in the store. */
 export interface SyncedMail {
   readonly uid: Uid;
   readonly guid: MailGuid;

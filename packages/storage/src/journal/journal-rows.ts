@@ -10,6 +10,7 @@ import { ALL_FLAGS, isMailboxGuid, isMailGuid, isUid, MAX_UID } from '@dsync/pro
 
 import type { PrivateFlags, PrivateMail } from '../mail-store.ts';
 import type { Met, UidRanges } from '../met.ts';
+import { pathKey } from '../paths.ts';
 import type { JournalAttribute, JournalExpunge, JournalHead, JournalMail, JournalName } from './journal.ts';
 import { RowError, RowReader, RowWriter } from './row-bytes.ts';
 
@@ -204,7 +205,7 @@ export function parseAttribute({ value }: Row): JournalAttribute {
 }
 
 export function nameKey(path: MailboxPath): Buffer {
-  return Buffer.concat([Buffer.from([ROW.name]), createHash('sha1').update(path.join('\0')).digest()]);
+  return Buffer.concat([Buffer.from([ROW.name]), createHash('sha1').update(pathKey(path)).digest()]);
 }
 
 export function nameRow(name: JournalName): Row {

@@ -13,6 +13,7 @@ export interface JournalMail extends MailRecord {
   readonly name: string;
 }
 
+/** What is remembered of a mail that is gone. `guid`: as text or in its 128-bit form. */
 export interface JournalExpunge {
   readonly uid: Uid;
   readonly guid: string;
@@ -43,6 +44,7 @@ export interface JournalHead {
   readonly readTo?: string;
 }
 
+/** A metadata entry, or that it was deleted. `changedAt`: Unix seconds, 0 = unknown. */
 export interface JournalAttribute {
   readonly scope: 'private' | 'shared';
   readonly key: string;
@@ -84,6 +86,7 @@ export interface JournalName {
   readonly removedAt: number;
 }
 
+/** One store's journal. Each method can throw a StoreError: `Corrupt` if it is damaged, `Temporary` once closed, … */
 export interface Journal extends AsyncDisposable {
   /** Every head, by GUID. */
   heads(): ReadonlyMap<MailboxGuid, JournalHead>;

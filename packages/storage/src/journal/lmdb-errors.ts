@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { StoreError } from '../errors.ts';
 import { RowError } from './row-bytes.ts';
 
+/** The error of a journal that cannot be read. `why`: a few words. */
 export function corrupt(file: string, why: string, cause?: unknown): StoreError {
   return new StoreError('Corrupt', `journal ${file} is damaged (${why}); without it the next run compares everything`, {
     cause,

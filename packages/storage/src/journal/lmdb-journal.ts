@@ -27,11 +27,12 @@ import {
 } from './journal.ts';
 import { corrupt, failure } from './lmdb-errors.ts';
 import { lmdbDefect } from './lmdb-header.ts';
-import { isBlankName } from './memory-journal.ts';
+import { isBlankName } from './names.ts';
 import { setAside } from './set-aside.ts';
 import { takeTurn } from './turn.ts';
 import { canBeRead, markInUse, type UseMark } from './use-mark.ts';
 
+/** How a journal's file is opened. */
 export interface JournalOptions {
   /** `on`: what `write` has written is on the disk when it resolves. `off`: for throw-away copies. */
   readonly fsync: 'on' | 'off';

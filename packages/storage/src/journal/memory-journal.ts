@@ -3,6 +3,7 @@ import type { MailboxGuid, MailboxPath, Modseq } from '@dsync/protocol';
 
 import type { PrivateFlags } from '../mail-store.ts';
 import type { Met } from '../met.ts';
+import { pathKey } from '../paths.ts';
 import {
   type Journal,
   type JournalAttribute,
@@ -15,7 +16,9 @@ import {
   isSameGround,
   PEERS_REMEMBERED,
 } from './journal.ts';
+import { isBlankName } from './names.ts';
 
+/** A journal that can also be written to at once, without a promise. */
 export interface MemoryJournal extends Journal {
   /** `write` at once. @throws {JournalConflict} */
   apply(steps: readonly JournalStep[]): void;
@@ -28,19 +31,9 @@ export interface MemoryJournal extends Journal {
   copy(): MemoryJournal;
 }
 
+/** An empty one. */
 export function createMemoryJournal(): MemoryJournal {
   return new InMemory();
-}
-
-/** Whether nothing is remembered of a name. */
-export function isBlankName(name: JournalName): boolean {
-  return (
-    name.renamedAt === 0 &&
-    name.createdAt === 0 &&
-    !name.subscribed &&
-    name.subscriptionChangedAt === 0 &&
-    name.removedAt === 0
-  );
 }
 
 class Rows {
@@ -109,13 +102,13 @@ class InMemory implements MemoryJournal {
   }
 
   name(path: MailboxPath): JournalName | undefined {
-    return this.#names.get(nameKey(path));
+    return this.#names.get(pathKey(path));
   }
 
   applyNames(names: readonly JournalName[]): void {
     for (const name of names) {
-      if (isBlankName(name)) this.#names.delete(nameKey(name.path));
-      else this.#names.set(nameKey(name.path), name);
+      if (isBlankName(name)) this.#names.delete(pathKey(name.path));
+      else this.#names.set(pathKey(name.path), name);
     }
   }
 
@@ -196,8 +189,4 @@ class InMemory implements MemoryJournal {
     this.#rows.delete(from);
     this.#heads.delete(from);
   }
-}
-
-function nameKey(path: MailboxPath): string {
-  return path.join('\0');
 }

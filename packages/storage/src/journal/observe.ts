@@ -57,12 +57,14 @@ export interface Listing {
   readonly others?: Others;
 }
 
+/** A mailbox as the journal has it. */
 export interface Remembered {
   readonly head: JournalHead;
   /** Every mail, ascending UIDs. */
   readonly mails: readonly JournalMail[];
 }
 
+/** What a comparison found. */
 export interface Observation {
   /** To be written if `changed`. */
   readonly step: JournalStep;

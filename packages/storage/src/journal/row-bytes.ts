@@ -1,6 +1,7 @@
 /** Compact bytes of the journal's rows: numbers of 7 bits a byte, texts with their length before them. */
 import { Buffer } from 'node:buffer';
 
+/** Writes row after row; `take` gives the bytes of one. */
 export class RowWriter {
   #buffer = Buffer.allocUnsafe(512);
   #at = 0;
@@ -140,6 +141,7 @@ function must(right: boolean): void {
   if (!right) throw new RowError();
 }
 
+/** Bytes that are no row of the journal. */
 export class RowError extends Error {}
 
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);

@@ -1,5 +1,6 @@
 /** What happens when mails arrive under UIDs that a transaction wants: who gets which, as in Dovecot 2.3.19. */
 
+/** New UIDs by those that could not be had, or kept. */
 export interface SettledUids {
   /** Final UIDs of the transaction's mails that cannot have the wanted one. */
   readonly wanted: ReadonlyMap<number, number>;

@@ -14,6 +14,7 @@ const CHECK_MS = 120_000;
 /** Marks of this process, so that one that an earlier process with our number left is known as such. */
 const ours = new Set<string>();
 
+/** This process's mark. */
 export interface UseMark {
   /** A process that is gone had it open. */
   readonly left: boolean;

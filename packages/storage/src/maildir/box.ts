@@ -13,6 +13,7 @@ import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
 import { JournalConflict, type JournalHead } from '../journal/journal.ts';
 import { beginTracking, observe } from '../journal/observe.ts';
 import { Mutex } from '../mutex.ts';
+import { isInbox, samePath } from '../paths.ts';
 import { confirmExpunges } from './confirm-expunges.ts';
 import { readOthers } from './dovecot-history.ts';
 import { readDovecotExpunges } from './dovecot-log.ts';
@@ -20,7 +21,6 @@ import { flush, headAt, headOf, type Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from '../dotlock.ts';
 import { makeDirectories } from './files.ts';
 import { Folder, isOf, type FoundMail, type Stamp } from './folder.ts';
-import { isInbox, samePath } from './layout.ts';
 import { baseOf } from './mail-identity.ts';
 import { numberMails } from './number-mails.ts';
 import { firstUnshown } from './recent.ts';
@@ -33,6 +33,7 @@ const LOCK_TIMEOUT_MS = 122_000;
 /** How often a look is begun again because others were quicker. */
 const MAX_LOOKS = 40;
 
+/** There is one for each mailbox of an opened store. */
 export class Box {
   readonly context: Context;
   readonly path: MailboxPath;

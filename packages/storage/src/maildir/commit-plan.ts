@@ -40,6 +40,7 @@ export interface PlannedRename {
   readonly to: string;
 }
 
+/** A mail's flags and keywords as they are to be, and the name that its file then has. */
 export interface PlannedFlags {
   readonly uid: Uid;
   readonly flags: number;
@@ -48,6 +49,7 @@ export interface PlannedFlags {
   readonly name: string;
 }
 
+/** What a commit carries out. */
 export interface CommitPlan {
   readonly mails: readonly PlannedMail[];
   readonly flagged: readonly PlannedFlags[];
@@ -62,6 +64,7 @@ export interface CommitPlan {
   readonly firstRecentUid: number;
 }
 
+/** `view` and `memory`: the mailbox under the lock, once by its files and once by the journal. */
 export function planCommit(work: Work, view: View, memory: MailboxMemory, clock: BaseClock): CommitPlan {
   const { head } = memory;
   const uids = work.rebuild === null ? settle(work, memory) : NOTHING_SETTLED;
@@ -206,6 +209,7 @@ function place(
   return { mail, uid, keywords: withMissing(letters, text, missing), base, at };
 }
 
+/** A new mail's line of the uidlist. A POP3 UIDL with blanks in it cannot stand there and is left out. */
 export function recordOf({ mail, uid, base }: PlannedMail): UidlistRecord {
   const fields: string[] = [];
   if (mail.pop3Uidl !== undefined && !/\s/.test(mail.pop3Uidl))

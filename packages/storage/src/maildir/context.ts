@@ -4,10 +4,11 @@ import fs from 'node:fs';
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import type { Journal, JournalHead } from '../journal/journal.ts';
+import { samePath } from '../paths.ts';
 import type { Box } from './box.ts';
 import type { BaseClock } from './file-name.ts';
 import { flusher, NOT_MANY, type Many } from './flusher.ts';
-import { samePath, type Layout } from './layout.ts';
+import type { Layout } from './layout.ts';
 
 export interface Context {
   readonly layout: Layout;
@@ -45,6 +46,7 @@ export async function flush(context: Context, paths: readonly string[], many: Ma
   for (const path of pending) context.unflushed.delete(path);
 }
 
+/** null: the journal does not know the mailbox. */
 export function headOf(context: Context, guid: MailboxGuid): JournalHead | null {
   return context.journal.head(guid) ?? null;
 }

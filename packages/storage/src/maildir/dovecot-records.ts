@@ -3,6 +3,7 @@ import fs from 'node:fs';
 
 import type { Modseq } from '@dsync/protocol';
 
+/** The log that is written to now, in a mailbox's index folder. */
 export const LOG = 'dovecot.index.log';
 /** The one before it, which stays until the next is begun. */
 export const FORMER_LOG = `${LOG}.2`;
@@ -11,6 +12,7 @@ export const FORMER_LOG = `${LOG}.2`;
 const MAX_BYTES = 4 * 1024 * 1024;
 const HEADER = 40;
 
+/** Types of records: the low 28 bits of a record's second word. */
 export const TYPE = {
   append: 0x2,
   flags: 0x4,
@@ -31,6 +33,7 @@ const EXTERNAL = 0x10000000;
 const SYNC = 0x20000000;
 const TYPE_BITS = 0x0fffffff;
 
+/** A log whose header can be read. `start`: where its first record lies; `modseq`: HIGHESTMODSEQ before that. */
 export interface DovecotLog {
   readonly id: number;
   readonly seq: number;
@@ -39,6 +42,7 @@ export interface DovecotLog {
   readonly bytes: Buffer;
 }
 
+/** A record that is written as a whole. `end`: where the next one begins. */
 export interface LogRecord {
   readonly type: number;
   readonly data: Buffer;

@@ -10,6 +10,7 @@ import { monotonicMs } from '@dsync/protocol';
 import { isErrno, StoreError } from '../errors.ts';
 import { adopt, type Ownership } from './files.ts';
 
+/** With `timeoutMs` 0 there is one attempt. */
 export interface FcntlLockOptions {
   readonly timeoutMs: number;
   /** How the error begins, for instance `Couldn't lock …`. */

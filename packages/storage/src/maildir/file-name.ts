@@ -13,6 +13,7 @@ const LETTERS = [
   ['T', FLAG.deleted],
 ] as const;
 
+/** A file name taken apart. */
 export interface FileName {
   readonly base: string;
   /** Bits of FLAG. */

@@ -19,6 +19,7 @@ export interface Many {
   readonly paths: () => readonly string[];
 }
 
+/** For a flush of named files alone. */
 export const NOT_MANY: Many = { count: 0, paths: () => [] };
 
 interface Request {
@@ -96,4 +97,5 @@ async function syncOne(path: string): Promise<void> {
   }
 }
 
+/** The one of this process. */
 export const flusher = new Flusher();

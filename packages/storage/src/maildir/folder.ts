@@ -41,6 +41,7 @@ const COARSE_TICK_MS = 2000;
 
 const NOTHING_UNTOLD: UntoldKeywords = new Map();
 
+/** Reads and writes one Maildir's files; remembers nothing of them. */
 export class Folder {
   readonly places: Places;
   readonly uidlistFile: string;

@@ -5,10 +5,11 @@ import { dirname, join } from 'node:path';
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import { isErrno, StoreError } from '../errors.ts';
+import { isBelow, isInbox, samePath } from '../paths.ts';
 import type { Context } from './context.ts';
 import { attempt, makeDirectories, ownershipOf, replaceFile } from './files.ts';
 import { Folder } from './folder.ts';
-import { isBelow, isInbox, samePath, TRASH, type Places } from './layout.ts';
+import { TRASH, type Places } from './layout.ts';
 import { hasCur } from './scan.ts';
 import { noteUidValidity } from './uidvalidity.ts';
 import { printUidlist } from './uidlist.ts';

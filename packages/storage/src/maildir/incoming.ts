@@ -7,6 +7,7 @@ import { adopt, attempt, writeAll, type Ownership } from './files.ts';
 import type { Folder } from './folder.ts';
 import { SizeCounter } from './virtual-size.ts';
 
+/** Bytes of a mail as it is stored, and with CRLF line ends. */
 export interface Written {
   readonly physicalSize: number;
   readonly virtualSize: number;

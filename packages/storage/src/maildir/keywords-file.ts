@@ -10,6 +10,7 @@ import { StoreError } from '../errors.ts';
 /** Names by letter number; undefined where there is none. At most 26. */
 export type KeywordLetters = readonly (string | undefined)[];
 
+/** `a` to `z`. */
 export const MAX_LETTERS = 26;
 
 /** @throws {StoreError} `Corrupt`, naming file and line */
@@ -27,6 +28,7 @@ export function parseKeywords(text: string, file: string): KeywordLetters {
   return letters;
 }
 
+/** The whole file. */
 export function printKeywords(letters: KeywordLetters): string {
   let text = '';
   for (const [n, name] of letters.entries()) if (name !== undefined) text += `${n} ${name}\n`;

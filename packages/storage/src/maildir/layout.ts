@@ -9,10 +9,13 @@ import type { MailboxPath } from '@dsync/protocol';
 
 import { hasControls, replaceControls } from '../control-characters.ts';
 import { StoreError } from '../errors.ts';
+import { isInbox, pathKey } from '../paths.ts';
 import { decodeMutf7, encodeMutf7 } from './mutf7.ts';
 
+/** Maildir++: `.A.B` in the root, whatever the depth. fs: `A/B`, directories in directories (Dovecot's `LAYOUT=fs`). */
 export type LayoutName = 'maildir++' | 'fs';
 
+/** Directories of one mailbox. */
 export interface Places {
   /** Holds cur/, new/ and tmp/. */
   readonly mail: string;
@@ -25,6 +28,7 @@ export interface Places {
 /** Names whose hashes are kept: reading a tree asks for each several times. */
 const MAX_HASHES = 10_000;
 
+/** Directories of a store, absolute paths. */
 export interface Roots {
   readonly mail: string;
   readonly control: string;
@@ -44,6 +48,7 @@ const RESERVED =
 const MAX_NAME = 255;
 const MAX_DEPTH = 64;
 
+/** The names of one store and their places. */
 export class Layout {
   readonly name: LayoutName;
   /** Visible. */
@@ -106,7 +111,7 @@ export class Layout {
     const alt = this.#usable(altChar) ? altChar : '_';
     const parts = path.map((part, depth) => this.#repairedPart(part, depth, alt));
     if (this.#refusal(parts) === null) return parts;
-    return [`mailbox-${createHash('sha1').update(path.join('\0')).digest('hex')}`];
+    return [`mailbox-${createHash('sha1').update(pathKey(path)).digest('hex')}`];
   }
 
   print(path: MailboxPath): string {
@@ -167,20 +172,4 @@ export class Layout {
     const parts = path.map(encodeMutf7);
     return this.name === 'fs' ? parts.join('/') : `.${parts.join('.')}`;
   }
-}
-
-export function isInbox(path: MailboxPath): boolean {
-  return path.length === 1 && path[0] === 'INBOX';
-}
-
-export function samePath(a: MailboxPath, b: MailboxPath): boolean {
-  return a.length === b.length && a.every((part, i) => part === b[i]);
-}
-
-export function isBelow(path: MailboxPath, parent: MailboxPath): boolean {
-  return path.length > parent.length && parent.every((part, i) => part === path[i]);
-}
-
-export function pathKey(path: MailboxPath): string {
-  return path.join('\0');
 }

@@ -13,8 +13,10 @@ const KINDS = [
   'directory-created',
 ] as const;
 
+/** What a record tells of. */
 export type MailboxLogKind = Exclude<(typeof KINDS)[number], ''>;
 
+/** One change of the tree. */
 export interface MailboxLogRecord {
   readonly kind: MailboxLogKind;
   /** 32 hex digits: a mailbox GUID for `mailbox-deleted`, else a name's hash. */
@@ -36,6 +38,7 @@ export function parseMailboxLog(bytes: Buffer): MailboxLogRecord[] {
   return records;
 }
 
+/** Bytes to be appended to the file. */
 export function printMailboxLog(records: readonly MailboxLogRecord[]): Buffer {
   return Buffer.concat(
     records.map(({ kind, id, time }) => {

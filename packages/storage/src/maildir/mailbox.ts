@@ -2,10 +2,10 @@ import fs from 'node:fs';
 
 import type { MailboxPath, MailGuid, Uid } from '@dsync/protocol';
 
-import { printDigest } from '../digest.ts';
 import { isErrno, StoreError } from '../errors.ts';
 import type { JournalHead } from '../journal/journal.ts';
 import { countedModseq } from '../journal/observe.ts';
+import { statusOf } from '../journal/status.ts';
 import type {
   Attribute,
   Mailbox,
@@ -123,9 +123,4 @@ export class MaildirMailbox implements Mailbox {
     if (fs.existsSync(folder.path(name))) return name;
     return folder.list().get(base)?.at ?? null;
   }
-}
-
-export function statusOf(head: JournalHead): MailboxStatus {
-  const { guid, uidValidity, uidNext, messages, highestModseq, firstRecentUid } = head;
-  return { guid, uidValidity, uidNext, messages, highestModseq, firstRecentUid, digest: printDigest(head.digest) };
 }

@@ -4,21 +4,22 @@ import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { JournalName } from '../journal/journal.ts';
+import { blankName } from '../journal/names.ts';
 import type { Mailbox, MailStore, PrivateFlags, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
 import type { Met } from '../met.ts';
 import { Mutex } from '../mutex.ts';
+import { isBelow, isInbox, pathKey, samePath } from '../paths.ts';
 import { Box } from './box.ts';
 import { noteChange } from './change-log.ts';
 import { flush, headAt, headOf, type Context } from './context.ts';
 import { makeDirectories, ownershipOf } from './files.ts';
 import { makeFolder, moveFolders, removeDirectory, removeFolder } from './folders.ts';
-import { isBelow, isInbox, pathKey, samePath } from './layout.ts';
 import { MaildirMailbox } from './mailbox.ts';
 import { hasCur, scan } from './scan.ts';
 import { writeSubscription } from './subscriptions-file.ts';
 import { takeUserLock } from './sync-lock.ts';
 import { MaildirTransaction } from './transaction.ts';
-import { blankName, readTree } from './tree.ts';
+import { readTree } from './tree.ts';
 
 export class MaildirStore implements MailStore {
   readonly capabilities: StoreCapabilities = {

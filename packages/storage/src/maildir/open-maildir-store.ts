@@ -15,6 +15,7 @@ import { openJournal } from './open-journal.ts';
 import { hasCur, scan } from './scan.ts';
 import { makeShadow, type Shadow } from './shadow.ts';
 
+/** Where the mail lies and how it is treated. */
 export interface MaildirStoreOptions {
   /** Directory of the mail; also INBOX unless `inbox` says otherwise. Relative ones, as those below, hold from where the process is. */
   readonly root: string;

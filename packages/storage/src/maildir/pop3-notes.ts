@@ -1,6 +1,7 @@
 /** POP3 UIDLs and order numbers, which only the uidlist holds (its keys `P` and `O`). Read when first asked for. */
 import type { Folder } from './folder.ts';
 
+/** What the uidlist has of one mail. */
 export interface Pop3Note {
   readonly pop3Uidl?: string;
   readonly pop3Order?: number;
@@ -10,6 +11,7 @@ const NOTHING: Pop3Note = {};
 /** A line of the uidlist that has one, which most lists have not. */
 const ANY_NOTE = /^\d+ (?:[^:\n]* )?[PO]/m;
 
+/** Of one folder, as its uidlist was when first asked for. */
 export class Pop3Notes {
   readonly #folder: Folder;
   #notes: ReadonlyMap<string, Pop3Note> | null = null;

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import type { MailboxPath } from '@dsync/protocol';
 
 import { isErrno, StoreError } from '../errors.ts';
-import { pathKey, type Layout } from './layout.ts';
+import { isInbox } from '../paths.ts';
+import type { Layout } from './layout.ts';
 
+/** The names that lie on the disk, in no order. */
 export interface Scan {
   /** Directories with a cur/ in them, INBOX included if it is there. */
   readonly mailboxes: readonly MailboxPath[];
@@ -33,9 +35,8 @@ export function scan(layout: Layout, warn: (message: string) => void): Scan {
       }
       const directory = join(layout.roots.mail, at);
       // The root has INBOX's mail already.
-      const isInbox = pathKey(path) === 'INBOX';
-      if (hasCur(directory) && !isInbox) mailboxes.push(path);
-      else if (layout.keepsDirectories && !isInbox) directories.push(path);
+      if (hasCur(directory) && !isInbox(path)) mailboxes.push(path);
+      else if (layout.keepsDirectories && !isInbox(path)) directories.push(path);
       if (layout.name === 'fs' && depth < MAX_DEPTH) visit(at, depth + 1);
     }
   };

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 
 import type { MailboxPath } from '@dsync/protocol';
 
-import type { Context } from './context.ts';
 import { isAbandonedLock, takeDotlock } from '../dotlock.ts';
+import { pathKey } from '../paths.ts';
+import type { Context } from './context.ts';
 import { attempt, makeDirectories, ownershipOf, readText, replaceFile, type Ownership } from './files.ts';
-import { pathKey } from './layout.ts';
 import { parseSubscriptions, printSubscriptions, type Subscriptions } from './subscriptions.ts';
 
 const FILE = 'subscriptions';

@@ -6,6 +6,7 @@ import { tabEscape, type MailboxPath } from '@dsync/protocol';
 
 import { decodeMutf7, encodeMutf7 } from './mutf7.ts';
 
+/** The contents of the file. */
 export interface Subscriptions {
   readonly version: 1 | 2;
   readonly paths: readonly MailboxPath[];
@@ -32,6 +33,7 @@ export function parseSubscriptions(text: string, separator: string): Subscriptio
   return { version, paths, unreadable };
 }
 
+/** The whole file, in the version that it has. `separator`: the storage separator. */
 export function printSubscriptions({ version, paths, unreadable }: Subscriptions, separator: string): string {
   const lines = paths.map((path) =>
     version === 2 ? path.map((part) => tabEscape(encodeMutf7(part))).join('\t') : path.map(encodeMutf7).join(separator),

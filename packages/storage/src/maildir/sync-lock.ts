@@ -9,9 +9,11 @@ import { StoreError } from '../errors.ts';
 import { takeFcntlLock } from './fcntl-lock.ts';
 import { ownershipOf } from './files.ts';
 
+/** File name of a mailbox's lock. */
 export const MAILBOX_LOCK = '.dovecot-box-sync.lock';
 const USER_LOCK = '.dovecot-sync.lock';
 
+/** Path of a user's lock. */
 export const userLockIn = (home: string): string => join(home, USER_LOCK);
 
 /** @throws {StoreError} `Locked` after `timeoutMs` */

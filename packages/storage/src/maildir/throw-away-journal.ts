@@ -8,6 +8,7 @@ import type { MailboxGuid } from '@dsync/protocol';
 import type { Journal, JournalHead, JournalStep } from '../journal/journal.ts';
 import { createMemoryJournal, type MemoryJournal } from '../journal/memory-journal.ts';
 
+/** @param base the journal on disk, which is closed with it */
 export function throwAwayJournal(base: Journal): Journal {
   return new ThrowAway(base);
 }

@@ -5,12 +5,13 @@ import { compareBytes, mailboxGuid, type MailboxGuid, type MailboxPath } from '@
 
 import { StoreError } from '../errors.ts';
 import type { JournalHead, JournalName } from '../journal/journal.ts';
+import { blankName } from '../journal/names.ts';
+import { statusOf } from '../journal/status.ts';
 import type { TreeNode, TreeSnapshot } from '../mail-store.ts';
+import { isBelow, isInbox, pathKey, samePath } from '../paths.ts';
 import { Box } from './box.ts';
 import { ChangeLog } from './change-log.ts';
 import { flush, type Context } from './context.ts';
-import { isBelow, isInbox, pathKey, samePath } from './layout.ts';
-import { statusOf } from './mailbox.ts';
 import { scan } from './scan.ts';
 import { dropLeftSyncLock } from './sync-lock.ts';
 import { readSubscriptions } from './subscriptions-file.ts';
@@ -222,8 +223,4 @@ function deletions(context: Context, nodes: ReadonlyMap<string, TreeNode>, log: 
     directories: [...directories].map(([hash, time]) => ({ hash, time })),
     unsubscribes: [...unsubscribes].map(([hash, time]) => ({ hash, time })),
   };
-}
-
-export function blankName(path: MailboxPath): JournalName {
-  return { path, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0, removedAt: 0 };
 }

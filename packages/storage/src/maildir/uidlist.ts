@@ -10,6 +10,7 @@ import { isMailboxGuid, isMailGuid, isUid, type MailboxGuid } from '@dsync/proto
 
 import { StoreError } from '../errors.ts';
 
+/** The line of one mail. */
 export interface UidlistRecord {
   readonly uid: number;
   /** File name without the info part, but with `,S=…,W=…`. */
@@ -20,6 +21,7 @@ export interface UidlistRecord {
   readonly fields: string;
 }
 
+/** The first line. */
 export interface UidlistHeader {
   readonly version: 1 | 3;
   readonly uidValidity: number;
@@ -31,6 +33,7 @@ export interface UidlistHeader {
   readonly fields: string;
 }
 
+/** The whole file. */
 export interface Uidlist extends UidlistHeader {
   /** Rising UIDs, each base name once. */
   readonly records: readonly UidlistRecord[];
@@ -81,6 +84,7 @@ export function printUidlist(list: {
   return head + printRecords(list.records);
 }
 
+/** Whole lines, such as can be appended. */
 export function printRecords(records: readonly UidlistRecord[]): string {
   let text = '';
   for (const { uid, base, guid, fields } of records) {

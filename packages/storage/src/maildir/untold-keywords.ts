@@ -10,6 +10,7 @@ import { hiddenKeywords, type KeywordLetters } from './keywords-file.ts';
 /** By base name; mails without any are left out. */
 export type UntoldKeywords = ReadonlyMap<string, readonly string[]>;
 
+/** The whole file. */
 export function printUntold(untold: UntoldKeywords): string {
   return [...untold].map(([base, keywords]) => `${keywords.join(' ')} :${base}\n`).join('');
 }
@@ -43,6 +44,7 @@ export function noteUntold(
   if (found.length > 0) untold.set(parseFileName(name.slice(4))?.base ?? name.slice(4), found);
 }
 
+/** Those that the name of the mail's file (`cur/…`, `new/…`) does not tell. */
 export function untoldKeywords(letters: KeywordLetters, name: string, keywords: readonly string[]): readonly string[] {
   return hiddenKeywords(letters, keywords, parseFileName(name.slice(4))?.keywordLetters ?? '');
 }

@@ -19,6 +19,7 @@ export interface RawView {
   readonly files: ReadonlyMap<string, FoundMail>;
 }
 
+/** The mailbox has an identity; mails may still have no UIDs. */
 export interface View extends RawView {
   readonly uidlist: Uidlist & { readonly guid: MailboxGuid };
 }

@@ -6,7 +6,10 @@ import type { Attribute, MailboxTransaction, NewMail } from '../mail-store.ts';
 import { printFileName } from './file-name.ts';
 import type { Workshop } from './temporary.ts';
 
+/** What `MailboxTransaction.update` takes. */
 export type Numbers = Parameters<MailboxTransaction['update']>[0];
+
+/** What a mail gets whose bytes bring their dates along. */
 export type Placed = Omit<NewMail, 'received' | 'saved'>;
 
 /** A mail that lies in tmp/ under a name that holds the one that it is to have (`workshop.name(at)`). */
@@ -17,6 +20,7 @@ export interface SavedMail {
   readonly base: string;
 }
 
+/** A mail whose bytes are in the mailbox already. */
 export interface CopiedMail {
   readonly how: 'copy' | 'keep';
   readonly mail: Placed;
@@ -24,6 +28,7 @@ export interface CopiedMail {
   readonly source: JournalMail;
 }
 
+/** The flags and keywords that a mail is to have. */
 export interface FlagChange {
   readonly flags: number;
   readonly keywords: readonly string[];

@@ -7,6 +7,7 @@ const WHOLE = 64 * 1024;
 const CR = 0x0d;
 const LF = 0x0a;
 
+/** Dates in Unix seconds. */
 export interface ContentFacts {
   readonly received: number;
   readonly saved?: number;

@@ -4,15 +4,18 @@ import { createHash } from 'node:crypto';
 import type { MailboxGuid, MailboxPath, MailGuid, Uid } from '@dsync/protocol';
 import { compareBytes } from '@dsync/protocol';
 
-import { printDigest } from '../digest.ts';
 import { StoreError } from '../errors.ts';
 import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
-import type { JournalHead, JournalName } from '../journal/journal.ts';
+import type { JournalName } from '../journal/journal.ts';
 import { createMemoryJournal, type MemoryJournal } from '../journal/memory-journal.ts';
+import { blankName } from '../journal/names.ts';
 import { observe } from '../journal/observe.ts';
+import { statusOf } from '../journal/status.ts';
 import type { MailboxStatus, TreeNode, TreeSnapshot } from '../mail-store.ts';
+import { isBelow, isInbox, pathKey } from '../paths.ts';
 import type { Content } from './content.ts';
 
+/** One mail; its UID is the key under which it is kept. */
 export interface StoredMail {
   readonly guid: MailGuid;
   readonly flags: number;
@@ -20,6 +23,7 @@ export interface StoredMail {
   readonly content: Content;
 }
 
+/** One mailbox. */
 export interface Box {
   guid: MailboxGuid;
   path: MailboxPath;
@@ -29,6 +33,7 @@ export interface Box {
   readonly mails: Map<Uid, StoredMail>;
 }
 
+/** What the store can do and does not, for tests of how the engine adapts. */
 export interface MemoryStoreOptions {
   /** The hierarchy separator; default `/`. */
   readonly separator?: string;
@@ -229,7 +234,7 @@ export class MemoryState {
   }
 
   remember(path: MailboxPath, facts: Partial<Omit<JournalName, 'path'>>): void {
-    this.journal.applyNames([{ ...(this.journal.name(path) ?? blank(path)), ...facts }]);
+    this.journal.applyNames([{ ...(this.journal.name(path) ?? blankName(path)), ...facts }]);
   }
 
   hasBelow(path: MailboxPath): boolean {
@@ -275,28 +280,7 @@ export class MemoryState {
   }
 }
 
-export function pathKey(path: MailboxPath): string {
-  return path.join('\0');
-}
-
-export function isInbox(path: MailboxPath): boolean {
-  return path.length === 1 && path[0] === 'INBOX';
-}
-
-export function statusOf(head: JournalHead): MailboxStatus {
-  const { guid, uidValidity, uidNext, messages, highestModseq, firstRecentUid } = head;
-  return { guid, uidValidity, uidNext, messages, highestModseq, firstRecentUid, digest: printDigest(head.digest) };
-}
-
-function isBelow(path: MailboxPath, parent: MailboxPath): boolean {
-  return path.length > parent.length && parent.every((part, i) => part === path[i]);
-}
-
-function blank(path: MailboxPath): JournalName {
-  return { path, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0, removedAt: 0 };
-}
-
 function node(path: MailboxPath, name: JournalName | undefined, facts: Pick<TreeNode, 'exists' | 'mailbox'>): TreeNode {
-  const { renamedAt, createdAt, subscribed, subscriptionChangedAt } = name ?? blank(path);
+  const { renamedAt, createdAt, subscribed, subscriptionChangedAt } = name ?? blankName(path);
   return { path, ...facts, renamedAt, createdAt, subscribed, subscriptionChangedAt };
 }

@@ -6,16 +6,19 @@ import { StoreError } from '../errors.ts';
 import { applySync } from '../journal/apply-sync.ts';
 import type { Mailbox, MailStore, PrivateFlags, StoreCapabilities, TreeSnapshot } from '../mail-store.ts';
 import type { Met } from '../met.ts';
+import { isInbox } from '../paths.ts';
 import { Locks } from './locks.ts';
 import { MemoryMailbox } from './memory-mailbox.ts';
-import { isInbox, MemoryState, type Box, type MemoryStoreOptions } from './memory-state.ts';
+import { MemoryState, type Box, type MemoryStoreOptions } from './memory-state.ts';
 import { MemoryUser } from './memory-user.ts';
 
+/** A store and its user. */
 export interface MemoryStore extends MailStore {
   /** The same contents in the hands of a user. */
   readonly user: MemoryUser;
 }
 
+/** An empty one, without an INBOX. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   return new InMemoryStore(new MemoryState(options));
 }

@@ -5,8 +5,9 @@ import { mailGuid, uid as checkedUid } from '@dsync/protocol';
 import { StoreError } from '../errors.ts';
 import { applySync, type SyncChanges } from '../journal/apply-sync.ts';
 import { normalKeywords, withoutKeywords } from '../journal/keywords.ts';
+import { isInbox } from '../paths.ts';
 import { Content, type ContentFacts } from './content.ts';
-import { isInbox, type Box, type MemoryState, type StoredMail } from './memory-state.ts';
+import type { Box, MemoryState, StoredMail } from './memory-state.ts';
 
 /** A mail as a user or a delivery agent puts it into a mailbox. */
 export interface Delivery {

@@ -17,8 +17,10 @@ import type {
   TreeSnapshot,
 } from '../mail-store.ts';
 import type { Met } from '../met.ts';
+import { isInbox } from '../paths.ts';
 import { visibleNamespaces, type NamespaceFacts } from './selection.ts';
 
+/** A store and the prefix below which its names stand. */
 export interface Namespace extends NamespaceFacts {
   /** Opened with this namespace's separator. */
   readonly store: MailStore;
@@ -229,10 +231,6 @@ class NamespacedStore implements MailStore {
 
 function prefixParts(namespace: NamespaceFacts): MailboxPath {
   return namespace.prefix.split(namespace.separator).filter((part) => part !== '');
-}
-
-function isInbox(path: MailboxPath): boolean {
-  return path.length === 1 && path[0] === 'INBOX';
 }
 
 function isInboxOf(namespace: NamespaceFacts, path: MailboxPath): boolean {

@@ -23,6 +23,7 @@ export interface StoreUnderTest extends AsyncDisposable {
   readonly user: MailUser;
 }
 
+/** What a store under test must go by. */
 export interface StageOptions {
   readonly separator: string;
   /** The time in Unix seconds. */
@@ -34,8 +35,11 @@ export type StoreFactory = (options: StageOptions) => Promise<StoreUnderTest>;
 
 export const INBOX: MailboxPath = ['INBOX'];
 export const INBOX_GUID = box(1);
+
+/** The time at which every test plays, Unix seconds. */
 export const NOW = 1_800_000_000;
 
+/** A store with an INBOX, opened as often as a test wants and closed with it. */
 export class Stage implements AsyncDisposable {
   readonly user: MailUser;
   readonly #test: StoreUnderTest;
@@ -79,6 +83,7 @@ export class Stage implements AsyncDisposable {
   }
 }
 
+/** Throws where there is none. */
 export async function mailboxAt(store: MailStore, path: MailboxPath): Promise<Mailbox> {
   const guid = (await nodeAt(store, path))?.mailbox?.guid;
   const mailbox = guid === undefined ? null : await store.openMailbox(guid);
@@ -100,6 +105,7 @@ export function printMails(mails: readonly MailRecord[]): string {
   return mails.map((mail) => `${mail.uid}=${mail.guid}`).join(' ');
 }
 
+/** A mail with these UID and GUID, and nothing else of note but `more`. */
 export function newMail(number: number, label: string, more: Partial<NewMail> = {}): NewMail {
   return {
     uid: uid(number),
@@ -112,6 +118,7 @@ export function newMail(number: number, label: string, more: Partial<NewMail> = 
   };
 }
 
+/** The same for a copy. */
 export function placed(
   number: number,
   label: string,
@@ -120,6 +127,7 @@ export function placed(
   return { uid: uid(number), guid: mailGuid(label), flags: 0, keywords: [], modseq: 1n, ...more };
 }
 
+/** A short mail, with LF line ends. */
 export function bodyOf(label: string): Uint8Array {
   return Buffer.from(`From: ${label}@example.com\nSubject: ${label}\n\nThis is ${label}.\n`);
 }
@@ -152,10 +160,12 @@ export function nameHash(path: MailboxPath): string {
   return createHash('sha1').update(path.join('/')).digest('hex').slice(0, 32);
 }
 
+/** A mailbox's GUID. */
 export function box(n: number): MailboxGuid {
   return mailboxGuid(n.toString(16).padStart(32, '0'));
 }
 
+/** A UID. */
 export function u(n: number): Uid {
   return uid(n);
 }

@@ -366,4 +366,5 @@ class MailboxConversation implements Conversation {
   }
 }
 
+/** Dovecot's dsync 3.x text, in both roles (docs/protocol.md, "Dovecot's text"). */
 export const DOVECOT: Dialect = { name: 'dovecot', open: (context) => new DovecotSession(context) };

@@ -5,6 +5,7 @@ import type { FieldType, FieldTypes } from '../../fields.ts';
 import { MAX_LIST, MAX_NAME_PART, MAX_PATH_PARTS, MAX_TIMED_HASHES } from '../../limits.ts';
 import { isMailboxGuid, isUid } from '../../vocabulary.ts';
 
+/** How one type of field is written and read. */
 export interface TextCodec<T> {
   /** @throws {ProtocolError} `BadValue` for what a Dovecot would choke on */
   print(value: T): string;

@@ -36,6 +36,7 @@ export class DotStuffer {
   }
 }
 
+/** What one chunk gave. */
 export interface Unstuffed {
   /** Content; may be empty. */
   readonly content: Buffer;

@@ -298,4 +298,5 @@ function peerFailed(payload: Buffer): ProtocolError {
   return new ProtocolError('PeerFailed', reason === '' ? 'the other side failed' : `the other side failed: ${reason}`);
 }
 
+/** Frames of msgpack, several mailboxes in flight (docs/protocol.md, "The native dialect"). */
 export const NATIVE: Dialect = { name: 'native', open: (context) => new NativeSession(context) };

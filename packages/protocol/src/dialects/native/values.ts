@@ -10,6 +10,7 @@ import { isMailboxGuid, isUid } from '../../vocabulary.ts';
 /** What msgpack carries for us. */
 export type Packed = number | bigint | string | true | null | Uint8Array | readonly Packed[];
 
+/** How one type of field is packed and unpacked. */
 export interface ValueCodec<T> {
   /** @throws {ProtocolError} `BadValue` or `LimitExceeded`: we never send what a peer must refuse */
   pack(value: T): Packed;

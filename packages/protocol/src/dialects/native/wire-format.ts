@@ -4,6 +4,7 @@ import { FRAME_HEADER, newFrame, type Frame } from '../../framing/frames.ts';
 import { deflate, inflate } from '../../framing/compress.ts';
 import { COMPRESS_FROM, FRAME_COST, MAX_FRAME } from '../../limits.ts';
 
+/** Frame types, one byte, with what their payloads hold. */
 export const FRAME = {
   /** conversation, length of records, records, bodies one behind the other. */
   batch: 1,
@@ -34,6 +35,7 @@ export interface ConversationFrame {
   readonly cost: number;
 }
 
+/** What a frame takes of its conversation's credit. `payloadLength`: bytes, unpacked. */
 export function costOf(payloadLength: number): number {
   return payloadLength + FRAME_COST;
 }
@@ -59,12 +61,14 @@ export function parseConversationFrame(frame: Frame): ConversationFrame {
   };
 }
 
+/** Gives `bytes` of a conversation's credit back, 0 … 2^32 − 1. */
 export function creditFrame(conversation: number, bytes: number): Buffer {
   const frame = conversationFrame(FRAME.credit, conversation, 4);
   frame.writeUInt32BE(bytes, CONTENT);
   return frame;
 }
 
+/** The bytes that are given back. @throws {ProtocolError} `Garbage` */
 export function parseCredit(content: Buffer): number {
   if (content.length !== 4) throw new ProtocolError('Garbage', 'credit of a wrong length');
   return content.readUInt32BE(0);
