@@ -24,6 +24,12 @@ const rooms = Object.fromEntries(
   ]),
 );
 
+/** Native parts stay where npm put them. */
+const native = {
+  'node-gyp-build-optional-packages': path('scripts/bundle/native/lmdb.cjs'),
+  'require-addon': path('scripts/bundle/native/fs-native-extensions.cjs'),
+};
+
 const bundle = async (name, room) => {
   const folder = path(`packages/${room}/dist/bundle`);
   rmSync(folder, { recursive: true, force: true });
@@ -42,9 +48,8 @@ const bundle = async (name, room) => {
     minifySyntax: true,
     sourcemap: 'linked',
     legalComments: 'none',
-    alias: { ...rooms, 'node-gyp-build-optional-packages': path('scripts/bundle/lmdb-addon.cjs') },
-    // Native parts stay where npm put them.
-    external: ['msgpackr-extract', 'fs-native-extensions', 'bun:ffi'],
+    alias: { ...rooms, ...native },
+    external: ['msgpackr-extract', 'bun:ffi'],
     // lmdb has one of its own, for what the journal does not use.
     plugins: [copyOnce(['node:fs']), oneCopyOf('msgpackr', path('packages/protocol'))],
     define: { DSYNC_VERSION: JSON.stringify(version), 'import.meta.url': 'dsyncBundleUrl' },
