@@ -128,16 +128,22 @@ class RemoteEnd extends Error {
   }
 }
 
-/** Both ends' reasons may be known; one that says more than "temporary" is the better one. */
+/** Both ends' reasons may be known; one that is no answer to the other and says more than "temporary" is the better one. */
 async function worse(error: unknown, connection: Connection): Promise<unknown> {
   if (!connection.carrier.destroyed) connection.carrier.destroy();
   try {
     const end = await connection.close();
     return end === null || end === '' ? error : new RemoteEnd(error, end);
   } catch (theirs) {
-    const own = describeError(error);
-    return own.code === 'PeerFailed' || own.code === 'Closed' || own.exit === 75 ? theirs : error;
+    if (isAnswer(theirs)) return error;
+    return isAnswer(error) || describeError(error).exit === 75 ? theirs : error;
   }
+}
+
+/** Whether it only tells of what has happened to the other side. */
+function isAnswer(error: unknown): boolean {
+  const { code } = describeError(error);
+  return code === 'PeerFailed' || code === 'Closed';
 }
 
 async function converse(

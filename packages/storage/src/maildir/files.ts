@@ -83,15 +83,30 @@ function openNew(file: string, mode: number): number {
 
 /** Makes a directory and its missing parents, all owned like the nearest one that was there. @throws {StoreError} */
 export function makeDirectories(directory: string, owner: Ownership): void {
+  const missing: string[] = [];
   try {
-    // Absolute and without dots, so that going up from it ends at the first one that was made.
-    const last = resolve(directory);
-    const first = fs.mkdirSync(last, { recursive: true, mode: owner.directoryMode });
-    if (first === undefined) return;
-    for (let made = last; made.length >= first.length; made = dirname(made)) adopt(made, owner, 'directory');
+    // Node's own way of making parents asks for them for ever where the system makes none (/proc), and calls a
+    // read-only file system a missing folder.
+    for (let at = resolve(directory); !isDirectory(at); at = dirname(at)) missing.push(at);
+    for (const each of missing.toReversed()) {
+      try {
+        fs.mkdirSync(each, { mode: owner.directoryMode });
+      } catch (cause) {
+        if (isErrno(cause, 'EEXIST') && isDirectory(each)) continue;
+        throw cause;
+      }
+      adopt(each, owner, 'directory');
+    }
   } catch (cause) {
-    throw StoreError.from(cause, `cannot make directory ${directory}`);
+    const error = StoreError.from(cause, `cannot make directory ${directory}`);
+    // No mailbox is missing or there twice: a link leads nowhere, or to something else than a directory.
+    const isInTheWay = error.code === 'NotFound' || error.code === 'AlreadyExists';
+    throw isInTheWay ? new StoreError('Temporary', error.message, { cause }) : error;
   }
+}
+
+function isDirectory(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** null if there is no such file. @throws {StoreError} */

@@ -199,9 +199,14 @@ export class Folder {
     fs.utimesSync(this.keywordsFile, last + 1, last + 1);
   }
 
+  /** Of files alone: a directory that got in there, by whatever accident, is no mail. */
   #readdir(place: 'cur' | 'new'): string[] {
+    const directory = join(this.places.mail, place);
     try {
-      return fs.readdirSync(join(this.places.mail, place));
+      // The links are its own name, its dot, and the dots of the directories in it, where the file system counts these.
+      if (fs.statSync(directory).nlink === 2) return fs.readdirSync(directory);
+      const entries = fs.readdirSync(directory, { withFileTypes: true });
+      return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
     } catch (cause) {
       if (place === 'new' && isErrno(cause, 'ENOENT')) return [];
       throw StoreError.from(cause, `cannot list mail folder ${join(this.places.mail, place)}`);

@@ -101,6 +101,11 @@ export class Layout {
     );
   }
 
+  /** Whether a mailbox can be called so. */
+  allows(path: MailboxPath): boolean {
+    return this.#refusal(path) === null;
+  }
+
   /**
    * The name itself if this store can have it; else with `altChar` for control characters and separators and `_` before a
    * part that is still refused; else a hash of it. The same name gets the same repair every time.

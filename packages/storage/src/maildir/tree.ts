@@ -193,7 +193,9 @@ function snapshot(
   for (const path of directories) nodes.set(pathKey(path), node(path, { exists: true }));
   for (const { path, head } of boxes)
     if (head !== null) nodes.set(pathKey(path), node(path, { exists: true, mailbox: statusOf(head) }));
-  for (const [key, path] of subscribed) if (!nodes.has(key)) nodes.set(key, node(path, { exists: false }));
+  // A line of the file that can be no mailbox's name stays there; there is nothing to tell of it.
+  for (const [key, path] of subscribed)
+    if (!nodes.has(key) && layout.allows(path)) nodes.set(key, node(path, { exists: false }));
   return {
     separator: layout.separator,
     nodes: [...nodes.values()].toSorted((a, b) => compareBytes(pathKey(a.path), pathKey(b.path))),

@@ -123,6 +123,28 @@ describe('a Maildir that others change', () => {
     expect((await mailbox.status()).firstRecentUid).toBe(5);
   });
 
+  test('a directory that got in among the mails is none', async () => {
+    const place = await makePlace();
+    fs.mkdirSync(join(place.folder('A'), 'cur/1700000001.M9P1.x:2,S/cur'), { recursive: true });
+    fs.mkdirSync(join(place.folder('A'), 'new/copied'));
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    await save(mailbox, 4);
+    expect([await mails(mailbox), await expunges(mailbox)]).toEqual([`${ALL} 4=guid-4`, '']);
+  });
+
+  test('a subscription to what can be no mailbox’s name stays in the file, and is not told', async () => {
+    const place = await makePlace();
+    fs.writeFileSync(join(place.root, 'subscriptions'), '~other\nA\nnot.there\n');
+    await using store = await place.open();
+    const names = async (): Promise<string[]> =>
+      (await store.readTree()).nodes.filter((node) => node.subscribed).map(({ path }) => path.join('.'));
+    expect(await names()).toEqual(['A', 'not.there']);
+    await store.setSubscribed(['B'], true, 1);
+    expect(await names()).toEqual(['A', 'B', 'not.there']);
+    expect(fs.readFileSync(join(place.root, 'subscriptions'), 'utf8')).toContain('~other');
+  });
+
   test('hidden files and names with line ends are no mails, unknown letters stay when flags change', async () => {
     const place = await makePlace();
     const cur = join(place.folder('A'), 'cur');
@@ -376,6 +398,15 @@ describe('a Maildir with more keywords than letters', () => {
 });
 
 describe('a Maildir that is moved about', () => {
+  test('a link that leads nowhere, as of a disk that is not mounted, is to be tried again later', async () => {
+    const home = makeHome();
+    fs.symlinkSync(join(home, 'disk'), join(home, 'link'));
+    await expect(new Place(join(home, 'link/Maildir')).open()).rejects.toMatchObject({ code: 'Temporary', exit: 75 });
+    fs.mkdirSync(join(home, 'disk'));
+    await using store = await new Place(join(home, 'link/Maildir')).open();
+    expect((await store.readTree()).nodes).toEqual([]);
+  });
+
   test('a folder that another program removed is a deletion, INBOX never is', async () => {
     const place = await makePlace();
     fs.rmSync(place.folder('A'), { recursive: true });
@@ -471,6 +502,22 @@ test('an unchanged store is known by a few stats, however many mails are in it',
     list.mockRestore();
     read.mockRestore();
   }
+});
+
+describeWith(['root'], 'a disk that may only be read', () => {
+  test('is said to be so', async () => {
+    const mount = makeHome();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'none', mount]);
+    try {
+      await expect(new Place(join(mount, 'Maildir')).open()).rejects.toMatchObject({
+        code: 'Permission',
+        exit: 77,
+        message: expect.stringMatching(/^cannot make directory .*EROFS: read-only file system/),
+      });
+    } finally {
+      execFileSync('umount', ['-l', mount]);
+    }
+  });
 });
 
 describeWith(['root'], 'a full disk', () => {
