@@ -7,8 +7,9 @@ import { deepStrictEqual } from 'node:assert/strict';
 import { mailboxGuid } from '@dsync/protocol';
 
 import { StoreError } from '../src/errors.ts';
-import * as rows from '../src/journal/journal-rows.ts';
+import * as mailbox from '../src/journal/mailbox-rows.ts';
 import { RowError } from '../src/journal/row-bytes.ts';
+import * as store from '../src/journal/store-rows.ts';
 import { undoneIn } from '../src/maildir/dovecot-history.ts';
 import { collectExpunges } from '../src/maildir/dovecot-log.ts';
 import { parseDovecotLog, recordsOf } from '../src/maildir/dovecot-records.ts';
@@ -90,13 +91,14 @@ export function fuzzNames(input: Buffer): void {
 }
 
 const PARSERS = [
-  rows.parseHead,
-  rows.parseMail,
-  rows.parseExpunge,
-  rows.parseAttribute,
-  rows.parseName,
-  rows.parseDeleted,
-  rows.parseMet,
+  mailbox.parseHead,
+  mailbox.parseMail,
+  mailbox.parseExpunge,
+  mailbox.parseAttribute,
+  mailbox.parsePrivate,
+  store.parseName,
+  store.parseDeleted,
+  store.parseMet,
 ] as const;
 /** Lengths of keys, in bytes. */
 const KEYS = [17, 21, 37] as const;

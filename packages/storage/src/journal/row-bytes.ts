@@ -137,7 +137,8 @@ export class RowReader {
   }
 }
 
-function must(right: boolean): void {
+/** @throws {RowError} if it is not so */
+export function must(right: boolean): asserts right {
   if (!right) throw new RowError();
 }
 

@@ -60,7 +60,7 @@ function isLeft(mark: string): boolean | null {
 }
 
 /**
- * All rows are there, have their sums (journal-rows.ts) and are found in either direction; some, of a large journal, are
+ * All rows are there, have their sums (row.ts) and are found in either direction; some, of a large journal, are
  * looked up by their keys and written again in a transaction that comes to nothing.
  *
  * It ends itself without closing the journal: its parent may be dead, and then closing is nobody's turn (turn.ts).

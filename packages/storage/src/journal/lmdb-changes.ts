@@ -1,0 +1,82 @@
+/** Changes of a journal's rows, each to be made inside a transaction of lmdb. */
+import type { MailboxGuid } from '@dsync/protocol';
+import type { RootDatabase } from 'lmdb';
+
+import type { JournalStep } from './journal.ts';
+import { attributeRow, expungeRow, headRow, mailRow } from './mailbox-rows.ts';
+import { guidKey, keyBehind, ROW, sealed, unsealed, type Row, type RowKind } from './row.ts';
+import { metKey } from './store-rows.ts';
+
+/** The journal's file, opened. */
+export type Database = RootDatabase<Buffer, Buffer>;
+
+/** Makes one change of the rows. */
+export type Change = (db: Database) => void;
+
+/** Kinds of rows that belong to one mailbox. */
+const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mail, ROW.expunge, ROW.attribute, ROW.private];
+
+/** A step as a change. All of it is encoded before the transaction begins, which keeps other writers waiting. */
+export function stepChange(step: JournalStep): Change {
+  const { guid } = step.head;
+  const removed = [...(step.remove ?? [])].map((uid) => guidKey(ROW.mail, guid, uid));
+  const expunged = [...(step.expunged ?? [])].map((expunge) => expungeRow(guid, expunge));
+  const mails = [...(step.put ?? [])];
+  const put = mails.map((mail) => mailRow(guid, mail));
+  const unexpunged = mails.map((mail) => guidKey(ROW.expunge, guid, mail.uid));
+  const others = [...(step.attributes ?? [])].map((attribute) => attributeRow(guid, attribute));
+  others.push(headRow(step.head));
+  return (db) => {
+    if (step.formerGuid !== undefined && step.formerGuid !== guid) moveAll(db, step.formerGuid, guid);
+    if (step.reset === true)
+      for (const kind of [ROW.mail, ROW.expunge, ROW.private]) removeAll(db, guidKey(kind, guid));
+    for (const key of removed) db.removeSync(key);
+    for (const row of expunged) putRow(db, row);
+    for (const row of put) putRow(db, row);
+    if (put.length > 0 && hasAny(db, guidKey(ROW.expunge, guid))) for (const key of unexpunged) db.removeSync(key);
+    for (const row of others) putRow(db, row);
+    db.removeSync(guidKey(ROW.deleted, guid));
+  };
+}
+
+/** Puts a row there with its sum. */
+export function putRow(db: Database, row: Row): void {
+  db.putSync(row.key, sealed(row));
+}
+
+function moveAll(db: Database, from: MailboxGuid, to: MailboxGuid): void {
+  for (const kind of OF_A_MAILBOX) {
+    const prefix = guidKey(kind, from);
+    const target = guidKey(kind, to);
+    removeAll(db, target);
+    const found = [...db.getRange({ start: prefix, end: keyBehind(prefix) })];
+    for (const { key, value } of found) {
+      const row = unsealed(key, value);
+      putRow(db, { key: Buffer.concat([target, key.subarray(target.length)]), value: row.value });
+      db.removeSync(key);
+    }
+  }
+}
+
+/** Removes every row whose key begins so. */
+function removeAll(db: Database, prefix: Buffer): void {
+  for (const key of [...db.getKeys({ start: prefix, end: keyBehind(prefix) })]) db.removeSync(key);
+}
+
+/** Forgets all runs but those with `peer` if there are more rows of them than `limit`. */
+export function forgetOtherPeers(db: Database, peer: string, limit: number): void {
+  const all = Buffer.from([ROW.met]);
+  const range = { start: all, end: keyBehind(all) };
+  if (db.getKeysCount({ ...range, limit: limit + 1 }) <= limit) return;
+  const own = metKey(peer);
+  for (const key of [...db.getKeys(range)]) if (!key.subarray(0, own.length).equals(own)) db.removeSync(key);
+}
+
+function hasAny(db: Database, prefix: Buffer): boolean {
+  return db.getKeysCount({ start: prefix, end: keyBehind(prefix), limit: 1 }) > 0;
+}
+
+/** Forgets everything that belongs to a mailbox. */
+export function removeMailbox(db: Database, guid: MailboxGuid): void {
+  for (const kind of OF_A_MAILBOX) removeAll(db, guidKey(kind, guid));
+}

@@ -1,0 +1,109 @@
+/**
+ * What lies in a journal file: rows. Keys: one byte for the kind, then what the row is about. Values: row-bytes.ts, and a
+ * sum. Everything is checked when it is read, so that a damaged row is an error and never a wrong answer of another type.
+ */
+import { crc32 } from 'node:zlib';
+
+import { isMailboxGuid, isUid, type MailboxGuid, type MailboxPath, type Uid } from '@dsync/protocol';
+
+import { must, RowError, type RowReader } from './row-bytes.ts';
+
+/** Kinds of rows: the first byte of a key. */
+export const ROW = {
+  format: 1,
+  head: 2,
+  mail: 3,
+  expunge: 4,
+  attribute: 5,
+  name: 6,
+  /** A mailbox that was deleted. */
+  deleted: 7,
+  /** How a mailbox was after a run with a peer. */
+  met: 8,
+  /** The private flags of a mailbox. */
+  private: 9,
+} as const;
+
+/** One of `ROW`. */
+export type RowKind = (typeof ROW)[keyof typeof ROW];
+
+/** What the format row says. A journal that says otherwise is not read. */
+const FORMAT = 'dsync journal 2';
+
+/** Without the sum. */
+export interface Row {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** Of a key that is about a mailbox: behind the kind and the GUID. */
+const GUID_END = 17;
+
+/** The one row without a sum, which says what the others are. */
+export function formatRow(): Row {
+  return { key: Buffer.from([ROW.format]), value: Buffer.from(FORMAT) };
+}
+
+/** Bytes of the sum behind each value. */
+const SUM = 4;
+
+/** The value as it lies in the file: with a sum over the row, since lmdb keeps none. */
+export function sealed({ key, value }: Row): Buffer {
+  const bytes = Buffer.allocUnsafe(value.length + SUM);
+  value.copy(bytes);
+  bytes.writeUInt32LE(crc32(value, crc32(key)), value.length);
+  return bytes;
+}
+
+/** The row of what lies in the file. @throws {RowError} if it is not what was written */
+export function unsealed(key: Buffer, bytes: Buffer): Row {
+  const length = bytes.length - SUM;
+  if (length < 0) throw new RowError();
+  const value = bytes.subarray(0, length);
+  if (crc32(value, crc32(key)) !== bytes.readUInt32LE(length)) throw new RowError();
+  return { key, value };
+}
+
+/** Key of a row about a mailbox, with a UID about one of its mails. */
+export function guidKey(kind: RowKind, guid: MailboxGuid, uid?: number): Buffer {
+  const key = Buffer.allocUnsafe(uid === undefined ? GUID_END : GUID_END + 4);
+  key[0] = kind;
+  key.write(guid, 1, 'hex');
+  if (uid !== undefined) key.writeUInt32BE(uid, GUID_END);
+  return key;
+}
+
+/** First key that is behind all keys with this beginning. The last byte of a GUID may be 255, so it carries. */
+export function keyBehind(prefix: Buffer): Buffer {
+  const key = Buffer.from(prefix);
+  for (let i = key.length - 1; i >= 0; i--) {
+    const byte = key[i] ?? 0;
+    if (byte < 0xff) {
+      key[i] = byte + 1;
+      return key.subarray(0, i + 1);
+    }
+  }
+  return Buffer.from([0xff]);
+}
+
+/** The mailbox of a key that is about one and nothing else of it. @throws {RowError} */
+export function guidOf(key: Buffer): MailboxGuid {
+  const guid = key.toString('hex', 1, GUID_END);
+  must(key.length === GUID_END && isMailboxGuid(guid));
+  return guid;
+}
+
+/** The UID of a key that is about a mail. @throws {RowError} */
+export function uidOf(key: Buffer): Uid {
+  must(key.length === GUID_END + 4);
+  const uid = key.readUInt32BE(GUID_END);
+  must(isUid(uid));
+  return uid;
+}
+
+/** @throws {RowError} unless it is the path of a mailbox */
+export function readPath(row: RowReader): MailboxPath {
+  const path = row.texts();
+  must(path.length > 0 && path.every((part) => part !== ''));
+  return path;
+}
