@@ -3,8 +3,8 @@ import { asError, ProtocolError } from '../../errors.ts';
 import { MAX_TEXT_QUEUED } from '../../limits.ts';
 import type { Wire, WireSink } from '../../session/wire.ts';
 import type { Message, MessageOf } from '../../table.ts';
-import { oneLine } from '../../text.ts';
 import type { Dialect, DialectContext, DialectSession } from '../dialect.ts';
+import { MailboxConversation, SessionConversation, type Owner } from './dovecot-conversations.ts';
 import { MessageParser } from './lines.ts';
 import { TextBody } from './text-body.ts';
 import { TextReader, type Item, type ItemSink } from './text-reader.ts';
@@ -24,7 +24,7 @@ interface Waiter {
  * A session with a Dovecot, in its text: one list after the other, one mailbox at a time. What a message belongs to depends
  * on who waits for it, since a `.` alone does not say which list it ends; so messages queue up for whoever asks next.
  */
-class DovecotSession implements DialectSession, WireSink, ItemSink {
+class DovecotSession implements DialectSession, WireSink, ItemSink, Owner {
   readonly window = 1;
   readonly session: Conversation;
   readonly role: 'master' | 'slave';
@@ -93,9 +93,8 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
     return Buffer.from('X\n');
   }
 
-  // --- for the conversations
+  // --- Owner
 
-  /** True if the peer has nothing to say at its end. */
   get finished(): boolean {
     return this.#finished;
   }
@@ -109,11 +108,10 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
   #ours(handshake: MessageOf<'handshake'>): MessageOf<'handshake'> {
     // A Dovecot slave says no more than these two; the list it leaves empty.
     if (this.role === 'slave') return { kind: 'handshake', hostname: handshake.hostname, hashedHeaders: [] };
-    const hashedHeaders = (handshake.hashedHeaders ?? []).length > 0 ? handshake.hashedHeaders : HASHED_HEADERS;
-    const { excludeMailboxes } = handshake;
+    const { hashedHeaders = [], excludeMailboxes } = handshake;
     this.#rules = {
       ...handshake,
-      hashedHeaders: hashedHeaders ?? HASHED_HEADERS,
+      hashedHeaders: hashedHeaders.length > 0 ? hashedHeaders : HASHED_HEADERS,
       ...(excludeMailboxes === undefined ? {} : { excludeMailboxes: excludeMailboxes.map(this.#masked) }),
     };
     return this.#rules;
@@ -125,13 +123,11 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
    */
   readonly #masked = (mask: string): string => (this.#hasEscapes ? mask.replaceAll('%', '%25') : mask);
 
-  /** Whether the sender of A, C and M lists in this direction exists: a destination has none. */
   lists(direction: 'ours' | 'theirs'): boolean {
     const slaves = (this.role === 'slave') === (direction === 'ours');
     return slaves ? this.#rules?.backupReceive !== true : this.#rules?.backupSend !== true;
   }
 
-  /** The next message that `wants` takes; what it does not take stays first for others. */
   next(wants: (message: Received) => boolean): Promise<Received> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     try {
@@ -142,7 +138,6 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
     this.#open = null;
     const first = this.#queue[0];
     if (first !== undefined && wants(first.received)) return Promise.resolve(this.#take());
-    if (this.#end !== null && this.#queue.length === 0) return Promise.reject(this.#end);
     if (this.#end !== null) return Promise.reject(this.#end);
     this.#sender.receiverWaits();
     const arrival = new Promise<Received>((resolve, reject) => this.#waiters.push({ wants, resolve, reject }));
@@ -241,128 +236,6 @@ class DovecotSession implements DialectSession, WireSink, ItemSink {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const w of waiters) w.reject(error);
-  }
-}
-
-/** States, trees, finish. Once the trees are told, only a finish is for the session. */
-class SessionConversation implements Conversation {
-  readonly #owner: DovecotSession;
-  #treeTold = false;
-  #greeted = false;
-
-  constructor(owner: DovecotSession) {
-    this.#owner = owner;
-  }
-
-  send(message: Message, body?: Body): Promise<void> {
-    return this.#owner.send(message, body);
-  }
-
-  async receive(): Promise<Received> {
-    if (this.#treeTold && this.#owner.finished) return { kind: 'finish' };
-    const message = await this.#owner.next((m) => !this.#treeTold || m.kind === 'finish');
-    if ((message.kind === 'handshake') === this.#greeted) {
-      throw this.#owner.fail(
-        new ProtocolError(
-          'Unexpected',
-          `${message.kind} where ${this.#greeted ? 'it cannot be' : 'the handshake should be'}`,
-        ),
-      );
-    }
-    this.#greeted = true;
-    switch (message.kind) {
-      case 'mailboxDelete':
-        this.#treeTold = true;
-        return message;
-      case 'handshake':
-      case 'mailboxState':
-      case 'treeNode':
-      case 'finish':
-      case 'listEnd':
-        return message;
-      default:
-        throw this.#owner.fail(new ProtocolError('Unexpected', `${message.kind} cannot come here`));
-    }
-  }
-}
-
-/** One mailbox. Hides from its users that peers before dsync 3.1 have no list of attributes. */
-class MailboxConversation implements Conversation {
-  readonly #owner: DovecotSession;
-  #first: MessageOf<'mailbox'> | null;
-  #begun = false;
-  #guid: string | null = null;
-  #lastUid = 0;
-  #skipSent: boolean;
-  #inventRead: boolean;
-
-  constructor(owner: DovecotSession, first: MessageOf<'mailbox'> | null) {
-    this.#owner = owner;
-    this.#first = first;
-    this.#guid = first?.mailboxGuid ?? null;
-    this.#skipSent = owner.minor < 1 && owner.lists('ours');
-    this.#inventRead = owner.minor < 1 && owner.lists('theirs');
-  }
-
-  send(message: Message, body?: Body): Promise<void> {
-    if (message.kind === 'mailbox') this.#guid ??= message.mailboxGuid;
-    if (this.#skipSent && (message.kind === 'attribute' || message.kind === 'listEnd')) {
-      this.#skipSent = message.kind === 'attribute';
-      return Promise.resolve();
-    }
-    return this.#owner.send(message, body);
-  }
-
-  async receive(): Promise<Received> {
-    if (this.#first !== null) {
-      const first = this.#first;
-      this.#first = null;
-      this.#begun = true;
-      return first;
-    }
-    if (this.#begun && this.#inventRead) {
-      this.#inventRead = false;
-      return { kind: 'listEnd' };
-    }
-    const message = await this.#owner.next(() => true);
-    const wrong = this.#wrong(message);
-    if (wrong !== null) throw this.#owner.fail(wrong);
-    this.#begun = true;
-    return message;
-  }
-
-  /** What makes a message impossible here, where a Dovecot would stop or crash. */
-  #wrong(message: Received): ProtocolError | null {
-    switch (message.kind) {
-      case 'finish':
-        return new ProtocolError(
-          'PeerFailed',
-          `the other side failed: ${oneLine(message.error ?? 'it ended in the middle of a mailbox')}`,
-        );
-      case 'mailbox':
-      case 'mailboxState':
-        if ((message.kind === 'mailbox') === this.#begun)
-          return new ProtocolError('Unexpected', `${message.kind} cannot come here`);
-        if (this.#guid !== null && message.mailboxGuid !== this.#guid)
-          return new ProtocolError('Unexpected', `${message.kind} of another mailbox`);
-        return null;
-      case 'mailChange':
-        if (message.uid <= this.#lastUid)
-          return new ProtocolError('BadValue', `mailChange: UID ${message.uid} after ${this.#lastUid}`);
-        this.#lastUid = message.uid;
-        return this.#early(message);
-      case 'attribute':
-      case 'mailRequest':
-      case 'mail':
-      case 'listEnd':
-        return this.#early(message);
-      default:
-        return new ProtocolError('Unexpected', `${message.kind} cannot come here`);
-    }
-  }
-
-  #early(message: Received): ProtocolError | null {
-    return this.#begun ? null : new ProtocolError('Unexpected', `${message.kind} before the mailbox`);
   }
 }
 
