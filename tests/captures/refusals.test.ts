@@ -1,10 +1,7 @@
 /** Recorded sessions that a Dovecot refused before they began, with us in the place of one side. */
-import { Duplex } from 'node:stream';
-
 import { describe, expect, test } from '@jest/globals';
 
-import { openSession } from '@dsync/client';
-
+import { MadeUpServer } from '../../packages/client/test/made-up-server.ts';
 import { CAPTURES, recordedBytes } from '../../packages/protocol/test-kit/captures.ts';
 import { RawClient, startDaemon } from '../../packages/server/test/rig.ts';
 
@@ -19,26 +16,12 @@ interface Told {
 
 /** Our client with a server that says what the recorded one said. */
 async function asClient(name: string, user: string, password: string): Promise<Told> {
-  let sent = '';
-  const logs: string[] = [];
-  const server = new Duplex({
-    read: () => undefined,
-    write: (chunk: Buffer, _encoding, done) => {
-      sent += chunk.toString('latin1');
-      done();
-    },
-  });
-  server.push(recordedBytes(name, 'server-to-client'));
-  server.push(null);
-  const options = { user, password, debug: false, verbose: false, timeoutMs: 5000 };
-  const failure = await openSession(server, {
-    ...options,
-    onLog: ({ level, text }) => logs.push(`${level}: ${text}`),
-  }).then(
+  const server = new MadeUpServer(recordedBytes(name, 'server-to-client'));
+  const failure = await server.open({ user, password }).then(
     () => null,
     (reason: unknown) => reason,
   );
-  return { sent, logs, failure };
+  return { sent: server.sent, logs: server.logs, failure };
 }
 
 /** What our server says to a client that says what the recorded one said. */

@@ -20,6 +20,7 @@ import { bodyOf, guidOf } from '../support/mails.ts';
 import { mailFolder, maildirPlaces, temporaryFolder } from '../support/maildir-side.ts';
 import { Clock, type Place } from '../support/side.ts';
 import { snapshotOf } from '../support/snapshot.ts';
+import { flip, MARK } from './changed-byte.ts';
 
 const HOST = 'peer.example.com';
 const INBOX = mailboxGuid('a1'.padStart(32, '0'));
@@ -234,17 +235,6 @@ const altered =
     far.pipe(alter);
     return [near, Duplex.from({ readable: alter, writable: far })];
   };
-
-const MARK = 'HERE-A-BYTE-IS-CHANGED';
-
-/** The same bytes with one letter of the mark changed. */
-function flip(chunk: Buffer): Buffer {
-  const at = chunk.indexOf(MARK);
-  if (at < 0) return chunk;
-  const copy = Buffer.from(chunk);
-  copy[at] = 'h'.charCodeAt(0);
-  return copy;
-}
 
 describe('mails', () => {
   test.each([

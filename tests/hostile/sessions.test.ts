@@ -6,6 +6,7 @@ import { temporaryFolder } from '../support/maildir-side.ts';
 import { guidOf } from '../support/mails.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 import { type Attack, playClient, playServer } from './attacker.ts';
+import { flip, MARK } from './changed-byte.ts';
 import { dsync, expectRefusal, startImpostor, startServer, syncedPair } from './programs.ts';
 
 const GUID = mailboxGuid('a1'.padStart(32, '0'));
@@ -19,17 +20,6 @@ const says =
     carrier.write(bytes);
     for (;;) await channel.session.receive();
   };
-
-const MARK = 'HERE-A-BYTE-IS-CHANGED';
-
-/** One letter of the mark is changed on its way. */
-function flip(chunk: Buffer): Buffer {
-  const at = chunk.indexOf(MARK);
-  if (at < 0) return chunk;
-  const copy = Buffer.from(chunk);
-  copy[at] = 'h'.charCodeAt(0);
-  return copy;
-}
 
 /** Has the same INBOX and one mail more in it, and sends that when it is asked for. */
 const offers =

@@ -1,7 +1,15 @@
 /** The program `dsync`, and `doveadm` where it is called so. */
 import { basename } from 'node:path';
 
-import { createLog, describeError, runServer, SERVER_OPTIONS, type Log } from '@dsync/server';
+import {
+  createLog,
+  describeError,
+  readLogFormat,
+  runServer,
+  SERVER_OPTIONS,
+  type Log,
+  type LogFormat,
+} from '@dsync/server';
 import { GLOBAL_OPTIONS, loadSettings, parseOptions, UsageError, type OptionValues } from '@dsync/settings';
 
 import { SYNC_OPTIONS } from './command-line/sync-options.ts';
@@ -13,7 +21,7 @@ interface Globals {
   readonly overrides: readonly string[];
   readonly debug: boolean;
   readonly verbose: boolean;
-  readonly format: 'text' | 'json';
+  readonly format: LogFormat;
 }
 
 /** How the program calls itself, by the name that it was started by. */
@@ -49,8 +57,11 @@ export async function clientMain(name: string, argv: readonly string[], version:
     const globals = joinGlobals(first.options, options);
     debug = globals.debug;
     log = createLog({ program, level: debug ? 'debug' : globals.verbose ? 'info' : 'warning', format: globals.format });
-    if (command === 'dsync-server') return await serve(globals, options, rest, log);
     const { config: file, overrides } = globals;
+    if (command === 'dsync-server') {
+      await runServer({ options, rest, log, config: file, overrides });
+      return 0;
+    }
     const settings = loadSettings({ file, overrides, debug: (text) => log.debug(text) });
     return await runSync({ command: command === 'backup' ? 'backup' : 'sync', options, rest, settings, log });
   } catch (error) {
@@ -64,12 +75,6 @@ export async function clientMain(name: string, argv: readonly string[], version:
   }
 }
 
-async function serve(globals: Globals, options: OptionValues, rest: readonly string[], log: Log): Promise<number> {
-  if (rest.length > 1) throw new UsageError(`dsync-server: too many arguments: ${rest.join(' ')}`);
-  await runServer({ options, log, config: globals.config, overrides: globals.overrides });
-  return 0;
-}
-
 async function showHelp(command: string | null): Promise<number> {
   const { helpText } = await import('./command-line/help.ts');
   process.stdout.write(await helpText(command));
@@ -77,14 +82,11 @@ async function showHelp(command: string | null): Promise<number> {
 }
 
 function joinGlobals(before: OptionValues, after: OptionValues): Globals {
-  const format = after.get('log-format') ?? before.get('log-format') ?? 'text';
-  if (format !== 'text' && format !== 'json')
-    throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
   return {
     config: after.get('config') ?? before.get('config') ?? null,
     overrides: [...before.all('option'), ...after.all('option')],
     debug: before.has('debug') || after.has('debug'),
     verbose: before.has('verbose') || after.has('verbose'),
-    format,
+    format: readLogFormat(after.get('log-format') ?? before.get('log-format')),
   };
 }

@@ -1,10 +1,10 @@
 /** The client's opening with servers of every minor, and with those of 2.2 that tell theirs late or never. */
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
 
 import { expect, test } from '@jest/globals';
 
-import { openSession, type LoginOptions } from '@dsync/client';
+import { MadeUpServer } from './made-up-server.ts';
 
 /** A packet of the channel. */
 const packet = (channel: number, text: string): string => String.fromCharCode(channel, 0, 0, 0, text.length) + text;
@@ -14,44 +14,17 @@ const PACKETS = packet(0, '\n+\nHE') + packet(0x4c, LOG) + packet(7, '??') + pac
 const STREAM = `\xff\xff\xff\xff\xff\0\u0002\u0003\xfe\n+\nHE\u0003\xfe\0\u004c${LOG}\u0003\xfe\0\0LLO`;
 const RAW = '\n+\nHELLO';
 
-interface Heard {
-  readonly sent: string;
-  readonly session: string;
-  readonly logs: readonly string[];
-}
-
-/** A server that says all it ever says at once. */
+/** What the server hears and what the client hears when it says this. */
 async function open(
   says: string,
-  more: Partial<LoginOptions> = {},
-  onSent = (_text: string): void => {},
-): Promise<Heard> {
-  let sent = '';
-  const logs: string[] = [];
-  const server = new Duplex({
-    read: () => undefined,
-    write: (chunk: Buffer, _encoding, done) => {
-      sent += chunk.toString('latin1');
-      onSent(sent);
-      done();
-    },
-  });
-  server.push(Buffer.from(says, 'latin1'));
-  const session = await openSession(server, {
-    user: 'u1',
-    password: 'pw',
-    debug: false,
-    verbose: false,
-    timeoutMs: 5000,
-    onLog: ({ level, text }) => logs.push(`${level}: ${text}`),
-    ...more,
-  });
-  server.push(null);
+): Promise<{ readonly sent: string; readonly session: string; readonly logs: string[] }> {
+  const server = new MadeUpServer(Buffer.from(says, 'latin1'));
+  const session = await server.open();
   let heard = '';
   session.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')));
   await once(session, 'end');
   session.destroy();
-  return { sent, session: heard, logs };
+  return { sent: server.sent, session: heard, logs: server.logs };
 }
 
 const HELLO = 'VERSION\tdoveadm-server\t1\t4\n';
@@ -100,9 +73,8 @@ test.each([
     'clear text before STARTTLS',
   ],
 ] as const)('encryption is not given up for %s, and no password is sent', async (_name, says, sent, message) => {
-  let last = '';
   const startTls = (): Promise<Duplex> => Promise.reject(new Error('nobody may get here'));
-  const opened = open(says, { startTls }, (text) => (last = text));
-  await expect(opened).rejects.toThrow(message);
-  expect(last).toBe(sent);
+  const server = new MadeUpServer(Buffer.from(says, 'latin1'));
+  await expect(server.open({ startTls })).rejects.toThrow(message);
+  expect(server.sent).toBe(sent);
 });

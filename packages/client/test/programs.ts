@@ -93,6 +93,21 @@ export class Place implements Disposable {
       .toSorted();
   }
 
+  /** Runs dsync with side `a` as the user's mail. */
+  dsync(...words: readonly string[]): Promise<Outcome> {
+    return run(DSYNC, ['-o', this.mail('a'), ...words]);
+  }
+
+  /** Runs `dsync sync` of u1's mail of both sides, in one process. */
+  sync(...options: readonly string[]): Promise<Outcome> {
+    return this.dsync('sync', '-u', 'u1', ...options, `maildir:${this.maildir('b')}`);
+  }
+
+  /** The words that serve side `b` as a command. */
+  serverOfB(user = 'u1'): readonly string[] {
+    return [DSYNC_SERVER, '-o', this.mail('b'), '-u', user, 'dsync-server'];
+  }
+
   /** Every file and folder of one side, with sizes: equal lists, nothing changed. */
   listing(side: 'a' | 'b'): string[] {
     const root = join(this.folder, side);

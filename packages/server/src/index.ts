@@ -1,5 +1,5 @@
 export { describeError, type DescribedError } from './log/describe-error.ts';
-export { createLog, type Log, type LogLevel, type LogOptions } from './log/log.ts';
+export { createLog, readLogFormat, type Log, type LogFormat, type LogLevel, type LogOptions } from './log/log.ts';
 export { Daemon } from './daemon.ts';
 export { parseListenAddress, type ListenAddress } from './listen/address.ts';
 export { endProcessWith } from './program/end-process.ts';

@@ -1,9 +1,21 @@
 import { oneLine } from '@dsync/protocol';
+import { UsageError } from '@dsync/settings';
 
 /** The programs' log. Every line goes to stderr: stdout belongs to results and, in `dsync-server`, to the wire. */
 
 /** From the gravest on; a log shows its own level and all before it. */
 export type LogLevel = 'error' | 'warning' | 'info' | 'debug';
+
+/** `--log-format`: lines for people, or one JSON object each. */
+export type LogFormat = 'text' | 'json';
+
+/** @param text undefined: the option is not given @throws {UsageError} */
+export function readLogFormat(text: string | undefined): LogFormat {
+  const format = text ?? 'text';
+  if (format !== 'text' && format !== 'json')
+    throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
+  return format;
+}
 
 /** Takes one line at a time. Whoever quotes a peer takes its control characters out before (`oneLine`). */
 export interface Log {
@@ -24,7 +36,7 @@ export interface Log {
 export interface LogOptions {
   readonly program: string;
   readonly level: LogLevel;
-  readonly format: 'text' | 'json';
+  readonly format: LogFormat;
   readonly user?: string;
 }
 

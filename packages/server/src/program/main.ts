@@ -1,8 +1,8 @@
 /** The program `dsync-server`. */
-import { parseOptions, UsageError } from '@dsync/settings';
+import { parseOptions } from '@dsync/settings';
 
 import { describeError } from '../log/describe-error.ts';
-import { createLog, type LogLevel } from '../log/log.ts';
+import { createLog, readLogFormat, type LogLevel } from '../log/log.ts';
 import { printServerHelp } from './help.ts';
 import { runServer } from './run-server.ts';
 import { SERVER_OPTIONS } from './server-options.ts';
@@ -21,15 +21,12 @@ export async function serverMain(argv: readonly string[], version: string): Prom
       process.stdout.write(`${version}\n`);
       return 0;
     }
-    const format = options.get('log-format') ?? 'text';
-    if (format !== 'text' && format !== 'json')
-      throw new UsageError(`--log-format is text or json, not ${JSON.stringify(format)}`);
+    const format = readLogFormat(options.get('log-format'));
     debug = options.has('debug');
     // On stdin and stdout the lines go to the peer's terminal: only what matters there.
     const quiet: LogLevel = options.has('listen') || options.has('verbose') ? 'info' : 'warning';
     log = createLog({ program: 'dsync-server', level: debug ? 'debug' : quiet, format });
-    if (rest.length > 1) throw new UsageError(`dsync-server: too many arguments: ${rest.join(' ')}`);
-    await runServer({ options, log, config: options.get('config') ?? null, overrides: options.all('option') });
+    await runServer({ options, rest, log, config: options.get('config') ?? null, overrides: options.all('option') });
     return 0;
   } catch (error) {
     const described = describeError(error);

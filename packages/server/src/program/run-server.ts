@@ -10,6 +10,8 @@ import type { Log } from '../log/log.ts';
 /** The command line of `dsync-server`, or of `dsync dsync-server`, read. */
 export interface ServerRun {
   readonly options: OptionValues;
+  /** Words that are no options. One is allowed, and means nothing: peers name the command once more. */
+  readonly rest: readonly string[];
   readonly log: Log;
   /** `-c` and `-o` of both places where they can stand. */
   readonly config: string | null;
@@ -21,7 +23,8 @@ export interface ServerRun {
  * @throws {UsageError} {SettingsError} and whatever ends a session on stdin
  */
 export async function runServer(run: ServerRun): Promise<void> {
-  const { options, log } = run;
+  const { options, rest, log } = run;
+  if (rest.length > 1) throw new UsageError(`dsync-server: too many arguments: ${rest.join(' ')}`);
   const fsync = options.get('fsync');
   if (fsync !== undefined && fsync !== 'on' && fsync !== 'off')
     throw new UsageError(`--fsync is on or off, not ${JSON.stringify(fsync)}`);

@@ -1,0 +1,113 @@
+/** What a run prints: the result, as text and as JSON, the plan of a dry run, the log. */
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect, test } from '@jest/globals';
+
+import { Place, type Outcome } from './programs.ts';
+
+test('--json is one object', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  const outcome = await place.sync('--json');
+  expect(outcome.stdout.trimEnd().split('\n')).toHaveLength(1);
+  const result: unknown = JSON.parse(outcome.stdout);
+  const none = { saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 };
+  const tree = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 };
+  expect(result).toEqual({
+    user: 'u1',
+    mode: 'sync',
+    algorithm: 'changed',
+    dialect: 'native',
+    result: 'ok',
+    exitCode: 0,
+    dryRun: false,
+    state: expect.stringMatching(/^AQAAA/),
+    durationMs: expect.any(Number),
+    bytesIn: expect.any(Number),
+    bytesOut: expect.any(Number),
+    totals: { local: { ...none, ...tree }, remote: { ...none, ...tree, saved: 1, mailboxesCreated: 1 } },
+    mailboxes: [
+      { name: 'INBOX', guid: expect.stringMatching(/^[0-9a-f]{32}$/), local: none, remote: { ...none, saved: 1 } },
+    ],
+    warnings: [],
+    error: null,
+  });
+});
+
+test('--json also tells of a failure', async () => {
+  using place = new Place();
+  const outcome = await place.dsync('sync', '-u', 'u1', '--json', 'tcp:127.0.0.1:1');
+  expect(outcome.status).toBe(75);
+  expect(JSON.parse(outcome.stdout)).toMatchObject({
+    result: 'error',
+    exitCode: 75,
+    error: { code: 'ECONNREFUSED', message: expect.stringMatching(/^connect/) },
+  });
+});
+
+test('a dry run prints both sides’ plan and makes nothing', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  place.deliver('b', 'two', { user: 'u2', flags: 'S' });
+  const before = [place.listing('a'), place.listing('b')];
+  expect(await place.sync('--dry-run')).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: expect.stringMatching(/remote:\n(.*\n)*.*save UID 1 \[\\Seen\] one \(new-mail\)\n/),
+  });
+  expect(place.listing('b')).toEqual(before[1]);
+  expect(existsSync(place.maildir('b'))).toBe(false);
+  expect(place.subjects('a')).toEqual(['one S']);
+  const json = await place.dsync('sync', '-u', 'u1', '--dry-run', '--json', `maildir:${place.maildir('b', 'u2')}`);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    dryRun: true,
+    plan: { local: { mailboxes: [{ name: 'INBOX' }] }, remote: { mailboxes: [{ name: 'INBOX' }] } },
+  });
+  expect(place.subjects('b', '', 'u2')).toEqual(['two S']);
+});
+
+// A Dovecot numbers its new mails for whoever looks.
+test.each([
+  ['native', ''],
+  ['dovecot', 'a'],
+] as const)('a dry run leaves no trace: %s', async (dialect, side) => {
+  using place = new Place();
+  const call = (...words: string[]): Promise<Outcome> =>
+    place.dsync(...words, '-u', 'u1', '--dialect', dialect, ...place.serverOfB());
+  const tracelessly = async (...modes: (readonly string[])[]): Promise<void> => {
+    const before = place.traces(side);
+    for (const mode of modes) {
+      const outcome = await call(...mode, '--dry-run');
+      expect(outcome).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/\(new-mail\)/) });
+      expect(place.traces(side)).toEqual(before);
+    }
+  };
+  place.deliver('a', 'one', { flags: 'S' });
+  place.deliver('a', 'two', { folder: '.Sent' });
+  place.deliver('b', 'three', { folder: '.Drafts', flags: 'D' });
+  await tracelessly(['sync'], ['backup'], ['sync', '-1', '-R']);
+  await call('sync');
+  place.deliver('a', 'four');
+  place.deliver('b', 'five', { folder: '.New' });
+  rmSync(join(place.maildir('b'), '.Sent'), { recursive: true });
+  await tracelessly(['sync'], ['sync', '-f'], ['backup', '-R']);
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('dsync-dry-run-'))).toEqual([]);
+});
+
+test('-v names each operation and its rule', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  const outcome = await place.sync('-v');
+  expect(outcome.stderr).toMatch(/^dsync\(u1\): Info: remote: INBOX: save UID 1 \[\\Seen\] one \(new-mail\)$/m);
+});
+
+test('a raw log has the traffic, and is its owner’s alone', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  const log = join(place.folder, 'raw');
+  await place.sync('-r', log);
+  expect(readFileSync(`${log}.out`, 'latin1')).toMatch(/^VERSION\tdsync\t3\t/);
+  expect(readFileSync(`${log}.in`, 'latin1')).toMatch(/^VERSION\tdsync\t3\t/);
+});

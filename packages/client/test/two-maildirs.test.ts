@@ -1,0 +1,137 @@
+/** Runs of both sides on this machine: what they do to the mail. */
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, test } from '@jest/globals';
+
+import { DSYNC, DSYNC_SERVER, Place, run } from './programs.ts';
+
+test('two Maildirs become one, two ways, and stay so', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  place.deliver('a', 'two', { folder: '.Sent', flags: 'FS' });
+  place.deliver('b', 'three', { folder: '.Drafts', flags: 'D' });
+  expect(await place.sync()).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: expect.stringMatching(/^u1: sync done/),
+  });
+  for (const side of ['a', 'b'] as const) {
+    expect([place.subjects(side), place.subjects(side, '.Sent'), place.subjects(side, '.Drafts')]).toEqual([
+      ['one S'],
+      ['two FS'],
+      ['three D'],
+    ]);
+  }
+  const again = await place.sync();
+  expect(again.stdout.split('\n').slice(1)).toEqual(['  local:  nothing', '  remote: nothing', '']);
+});
+
+test.each(['native', 'dovecot'] as const)('--dialect %s is spoken', async (dialect) => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  place.deliver('b', 'two');
+  const outcome = await place.dsync('sync', '-u', 'u1', '--json', '--dialect', dialect, ...place.serverOfB());
+  expect(JSON.parse(outcome.stdout)).toMatchObject({ result: 'ok', dialect, exitCode: 0 });
+  expect(place.subjects('b')).toEqual(place.subjects('a'));
+  expect(place.subjects('a')).toEqual(['one S', 'two']);
+});
+
+test('in Dovecot’s text too a dry run says what the run does', async () => {
+  using place = new Place();
+  // As many on each side: the numbers of the two mailboxes are equal, the mails are not.
+  for (const side of ['a', 'b'] as const) for (const n of [1, 2, 3]) place.deliver(side, `${side}${n}`);
+  const sync = async (...options: string[]): Promise<unknown> => {
+    const words = ['sync', '-u', 'u1', '--dialect', 'dovecot', '--json', ...options, ...place.serverOfB()];
+    return JSON.parse((await place.dsync(...words)).stdout).totals;
+  };
+  const planned = await sync('--dry-run');
+  expect(place.subjects('a')).toEqual(['a1', 'a2', 'a3']);
+  expect(planned).toMatchObject({ local: { saved: 3 }, remote: { saved: 3 } });
+  expect(await sync()).toEqual(planned);
+  expect(place.subjects('b')).toEqual(['a1', 'a2', 'a3', 'b1', 'b2', 'b3']);
+  expect(place.subjects('a')).toEqual(place.subjects('b'));
+});
+
+test('backup undoes what the destination has more', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  const backup = ['backup', '-u', 'u1', `maildir:${place.maildir('b')}`];
+  expect((await place.dsync(...backup)).status).toBe(0);
+  place.deliver('b', 'extra', { flags: 'S' });
+  place.deliver('b', 'more', { folder: '.Extra', flags: 'S' });
+  expect((await place.dsync(...backup)).status).toBe(0);
+  expect([place.subjects('b'), place.subjects('b', '.Extra')]).toEqual([['one S'], []]);
+  expect(place.subjects('a')).toEqual(['one S']);
+});
+
+describe('with -s', () => {
+  const STATE = /^[A-Za-z0-9+/]+=*\n$/;
+
+  test('the state is the only line, and can be gone on from', async () => {
+    using place = new Place();
+    place.deliver('a', 'one', { flags: 'S' });
+    const first = await place.sync('-s', '');
+    expect(first).toMatchObject({ status: 0, stdout: expect.stringMatching(STATE) });
+    place.deliver('b', 'two', { flags: 'S' });
+    const second = await place.sync('-s', first.stdout.trim());
+    expect(second).toMatchObject({ status: 0, stdout: expect.stringMatching(STATE), stderr: '' });
+    expect(place.subjects('a')).toEqual(['one S', 'two S']);
+    const broken = await place.sync('-s', '!!!');
+    expect(broken).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(STATE),
+      stderr: expect.stringMatching(/Invalid -s state/),
+    });
+  });
+
+  test('a state that does not hold is told once', async () => {
+    using place = new Place();
+    place.deliver('a', 'one', { flags: 'S' });
+    await place.sync('-s', '');
+    place.deliver('a', 'two', { flags: 'S' });
+    const first = await place.sync('-s', '');
+    // With its journal the store at the other end has lost what has changed since the state.
+    for (const name of readdirSync(place.maildir('b')))
+      if (name.startsWith('dsync-journal')) rmSync(join(place.maildir('b'), name));
+    place.deliver('b', 'three', { flags: 'S' });
+    const second = await place.sync('-s', first.stdout.trim());
+    expect(second).toMatchObject({ status: 2, stdout: '\n' });
+    expect(second.stderr.match(/Failed to do incremental sync for mailbox INBOX/g)).toHaveLength(1);
+    expect(await place.sync('-s', '')).toMatchObject({ status: 0, stdout: expect.stringMatching(STATE), stderr: '' });
+    expect(place.subjects('a')).toEqual(['one S', 'three S', 'two S']);
+  });
+});
+
+test('a configuration file with namespaces; the archive only when asked for', async () => {
+  using place = new Place();
+  const conf = (side: 'a' | 'b'): string => {
+    const file = join(place.folder, `${side}.conf`);
+    writeFileSync(
+      file,
+      `mail_location = maildir:${place.folder}/${side}/%u/Maildir
+namespace inbox {
+  inbox = yes
+  separator = /
+}
+namespace archive {
+  prefix = Archive/
+  separator = /
+  location = maildir:${place.folder}/${side}/%u/Archive
+}
+`,
+    );
+    return file;
+  };
+  const [a, b] = [conf('a'), conf('b')];
+  place.deliver('a', 'one', { flags: 'S' });
+  for (const part of ['cur', 'new', 'tmp'])
+    mkdirSync(join(place.folder, 'a/u1/Archive/.2020', part), { recursive: true });
+  writeFileSync(join(place.folder, 'a/u1/Archive/.2020/cur/old:2,S'), 'Subject: old\n\nold\n');
+  const there = [DSYNC_SERVER, '-c', b, '-u', 'u1', 'dsync-server'];
+  expect((await run(DSYNC, ['-c', a, 'sync', '-u', 'u1', ...there])).status).toBe(0);
+  expect(place.subjects('b')).toEqual(['one S']);
+  expect(existsSync(join(place.folder, 'b/u1/Archive/.2020'))).toBe(false);
+  expect((await run(DSYNC, ['-c', a, 'sync', '-u', 'u1', '-n', 'Archive/', ...there])).status).toBe(0);
+  expect(existsSync(join(place.folder, 'b/u1/Archive/.2020/cur'))).toBe(true);
+});
