@@ -289,6 +289,8 @@ export interface MailStore extends AsyncDisposable {
   selectNamespaces?(selection: NamespaceSelection): MailStore;
   /** The prefixes of its namespaces; absent: one namespace without prefix. */
   readonly namespacePrefixes?: readonly string[];
+  /** The prefix of that which has INBOX; absent: none of them has, or one namespace without prefix. */
+  readonly inboxNamespace?: string;
   /**
    * How mailboxes were, as `remember` was told in earlier runs with this peer. A peer that sends no digests cannot tell that a
    * mailbox has changed here if its own numbers happen to be the same, nor why a mail is not here.

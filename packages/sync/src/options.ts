@@ -21,6 +21,8 @@ export interface Selection {
   readonly namespaces: readonly string[];
   /** `-N`. */
   readonly allNamespaces: boolean;
+  /** The one of them that has INBOX, where it is not called `INBOX` itself. */
+  readonly inboxNamespace?: string;
 }
 
 /** `-t`, `-e`, `-I`, `-O`: all given conditions must hold. */

@@ -45,6 +45,7 @@ class NamespacedStore implements MailStore {
   readonly #role: 'owner' | 'view';
   readonly capabilities: StoreCapabilities;
   readonly separator: string;
+  readonly inboxNamespace?: string;
 
   constructor(namespaces: readonly Namespace[], role: 'owner' | 'view') {
     const [first, ...others] = namespaces;
@@ -55,6 +56,8 @@ class NamespacedStore implements MailStore {
     this.#namespaces = namespaces;
     this.#role = role;
     this.separator = first.separator;
+    const ofInbox = namespaces.find((n) => n.inbox);
+    if (ofInbox) this.inboxNamespace = ofInbox.prefix;
     this.capabilities = commonCapabilities(namespaces);
     this.#byPrefix = namespaces
       .map((namespace) => ({ namespace, parts: prefixParts(namespace) }))

@@ -14,7 +14,7 @@ import type { MailboxStatus, TreeNode, TreeSnapshot } from '@dsync/storage';
 
 import { identityOf } from '../mails/identity.ts';
 import { planFor } from '../tree/plan-for.ts';
-import { guidsOf, inNamespaces, selectTree } from '../tree/selection.ts';
+import { guidsOf, inNamespaces, selectionFor, selectTree } from '../tree/selection.ts';
 import { isMailboxNode } from '../tree/side-tree.ts';
 import type { MergedMailbox, TreeOperation } from '../tree/tree-plan.ts';
 import { receiveTree, treeMessages } from '../tree/wire.ts';
@@ -28,17 +28,18 @@ export async function askForTree(session: Session): Promise<TreeOutcome> {
   const { store, channel, rules, observer, notes } = session;
   const full = await store.readTree();
   const remote = await receiveTree(channel.session);
+  const selection = channel.peer.isDovecot ? selectionFor(store, rules.selection, remote) : rules.selection;
   for (const message of treeMessages(emptyTree(full.separator))) await channel.session.send(message);
   await channel.flush();
 
   const context = treeContext(session, remote);
-  const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
+  const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, selection, guidsOf(remote));
   const gone = channel.peer.isDovecot ? deletionsToSettle(select(full), remote, context) : [];
   const left = withoutMailboxes(full, gone);
   const yielded = channel.peer.isDovecot ? yieldedNumbers(select(left), remote, context) : [];
   for (const yielding of yielded) notes.renumbered.set(yielding.guid, yielding);
   const own = select(withNumbers(left, yielded));
-  const merge = planFor(own, inNamespaces(own, rules.selection), remote, context);
+  const merge = planFor(own, inNamespaces(own, selection), remote, context);
   noteAdoptions(session, merge.mailboxes, ({ local, guid }) => !channel.peer.isDovecot || local?.guid !== guid);
   const plan = { local: [...gone, ...adoptions(left, yielded), ...merge.local], remote: merge.remote };
   for (const side of ['local', 'remote'] as const)

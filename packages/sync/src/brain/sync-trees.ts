@@ -3,7 +3,7 @@ import type { MailStore, TreeSnapshot } from '@dsync/storage';
 
 import { type AppliedTree, applyTree } from '../tree/apply-tree.ts';
 import { planFor } from '../tree/plan-for.ts';
-import { guidsOf, inNamespaces, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
+import { guidsOf, inNamespaces, selectionFor, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
 import { encodeNames, replaceCodes, withoutParents, withSeparator } from '../tree/told-names.ts';
 import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, withoutRemade, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
@@ -59,9 +59,10 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
   const { store, channel, rules } = session;
   const early = session.locker === 'they' ? null : await store.readTree();
   const remote = await receiveTree(channel.session);
+  const selection = selectionFor(store, rules.selection, remote);
   const known = (tree: TreeSnapshot): TreeSnapshot => withoutRemade(tree, remote, treeContext(session, remote));
   const full = known(early ?? (await store.readTree()));
-  const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, rules.selection, guidsOf(remote));
+  const select = (tree: TreeSnapshot): TreeSnapshot => selectTree(tree, selection, guidsOf(remote));
   const gone = deletionsToSettle(select(full), remote, treeContext(session, remote));
   const deleted = await applyTree(store, gone, { altChar: rules.altChar, observer: session.observer });
   const left = gone.length > 0 ? known(await store.readTree()) : full;
@@ -72,7 +73,7 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
   }
   const settled = yielded.length > 0 ? known(await store.readTree()) : left;
   const local = select(settled);
-  const told = inNamespaces(local, rules.selection);
+  const told = inNamespaces(local, selection);
   for (const message of treeMessages(toldTree(session, told, remote))) await channel.session.send(message);
   await channel.flush();
   return { local, remote, told, deleted };

@@ -19,7 +19,7 @@
  * nothing about them but what its own selected names bring with them.
  */
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
-import type { TreeNode, TreeSnapshot } from '@dsync/storage';
+import type { MailStore, TreeNode, TreeSnapshot } from '@dsync/storage';
 
 import { SyncError } from '../errors.ts';
 import type { Selection } from '../options.ts';
@@ -99,14 +99,40 @@ function isSelected(node: TreeNode, selection: Selection, separator: string): bo
   return !exclude.some((mask) => matchesMask(name, mask));
 }
 
-/** INBOX belongs to the namespace without a prefix. */
-function inNamespace(name: string, path: MailboxPath, { namespaces }: Selection, separator: string): boolean {
+/** INBOX belongs to the namespace without a prefix, or to that with its own name, whatever the separators. */
+function inNamespace(name: string, path: MailboxPath, selection: Selection, separator: string): boolean {
+  const { namespaces, inboxNamespace } = selection;
   if (namespaces.length === 0) return true;
   return namespaces.some((prefix) => {
     if (prefix === '') return true;
-    return !isInbox(path) && (name.startsWith(prefix) || name + separator === prefix);
+    if (isInbox(path)) return prefix === inboxNamespace || /^INBOX.$/i.test(prefix);
+    return name.startsWith(prefix) || name + separator === prefix;
   });
 }
+
+/**
+ * The selection as a run with a Dovecot means it, whose tree is known: a store of ours that has no namespaces has mailboxes
+ * of a namespace of the Dovecot's by name, with its own separator.
+ * @throws {SyncError} `NoSuchNamespace`: a Dovecot that lacks a namespace takes the one without a prefix for it. As the
+ *   destination of a backup it would delete all that is there, since nothing of it is told
+ */
+export function selectionFor(store: SelectedStore, given: Selection, remote: TreeSnapshot): Selection {
+  if (given.namespaces.length === 0) return given;
+  const { inboxNamespace, namespacePrefixes, separator } = store;
+  const selection: Selection = inboxNamespace === undefined ? given : { ...given, inboxNamespace };
+  const outside = remote.nodes.filter(isMailboxNode).find(({ path }) => {
+    return !inNamespace(path.join(remote.separator), path, selection, remote.separator);
+  });
+  if (outside !== undefined) {
+    const [prefix = ''] = given.namespaces;
+    throw new SyncError('NoSuchNamespace', `Namespace not found on the other side: '${prefix}'`);
+  }
+  if (namespacePrefixes !== undefined) return selection;
+  const namespaces = given.namespaces.map((prefix) => prefix.replaceAll(remote.separator, separator));
+  return { ...selection, namespaces };
+}
+
+type SelectedStore = Pick<MailStore, 'inboxNamespace' | 'namespacePrefixes' | 'separator'>;
 
 /** `-m` is about subscriptions too; `-g` and `-x` are not. */
 function subscriptionSelected(node: TreeNode, selection: Selection, separator: string): boolean {

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { guidsOf, planTree, selectTree, selectTrees, type Selection } from '@dsync/sync';
 import { planFor } from '../../src/tree/plan-for.ts';
-import { inNamespaces } from '../../src/tree/selection.ts';
+import { inNamespaces, selectionFor } from '../../src/tree/selection.ts';
 import { guid, StrictStore } from './strict-store.ts';
 
 const ALL: Selection = { exclude: [], namespaces: [], allNamespaces: false };
@@ -142,5 +142,32 @@ describe('a mailbox renamed on one side from the selected name', () => {
     const plan = planTree(trees.local, trees.remote, { ...TWO_WAY, mode: 'backup' });
     a.apply(plan.remote);
     expect(a.guids()).toContain(guid('c0'));
+  });
+});
+
+describe('-n with a Dovecot', () => {
+  const plain = { separator: '.' };
+  const told = (...names: readonly string[]): TreeSnapshot => store(...names).snapshot();
+  const within = (...namespaces: readonly string[]): Selection => ({ ...ALL, namespaces });
+
+  test('a store of ours without namespaces has it by name, with its own separator', () => {
+    expect(selectionFor(plain, within('Archive/'), told('Archive/2020')).namespaces).toEqual(['Archive.']);
+  });
+
+  test.each([
+    ['a mailbox', ['Archive/2020', 'Work']],
+    ['INBOX', ['INBOX']],
+  ])('%s outside shows that the Dovecot lacks it', (_, names) => {
+    expect(() => selectionFor(plain, within('Archive/'), told(...names))).toThrow(
+      "Namespace not found on the other side: 'Archive/'",
+    );
+  });
+
+  test.each([
+    ['by its name', within('INBOX/'), plain],
+    ['as our settings say', within('Mail/'), { ...plain, inboxNamespace: 'Mail/', namespacePrefixes: ['Mail/'] }],
+  ])('INBOX belongs to its namespace, %s', (_, given, ours) => {
+    const selection = selectionFor(ours, given, told('INBOX'));
+    expect(shown(inNamespaces(told('INBOX', 'Other'), selection))).toEqual(['INBOX']);
   });
 });
