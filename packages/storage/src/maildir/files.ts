@@ -109,6 +109,12 @@ function isDirectory(path: string): boolean {
   return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+/** The directory above, or the first one above that which is there. */
+export function nearest(directory: string): string {
+  const parent = dirname(directory);
+  return fs.existsSync(parent) || parent === directory ? parent : nearest(parent);
+}
+
 /** null if there is no such file. @throws {StoreError} */
 export function readText(file: string, atMost?: number): string | null {
   try {

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
 import { hasControls } from '../control-characters.ts';
 import { StoreError } from '../errors.ts';
@@ -8,7 +8,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { MailStore } from '../mail-store.ts';
 import type { Context } from './context.ts';
 import { BaseClock } from './file-name.ts';
-import { makeDirectories, ownershipOf } from './files.ts';
+import { makeDirectories, nearest, ownershipOf } from './files.ts';
 import { Layout, type LayoutName } from './layout.ts';
 import { MaildirStore } from './maildir-store.ts';
 import { openJournal } from './open-journal.ts';
@@ -128,11 +128,6 @@ function mustBeNew({ layout, journal }: Context): void {
   if ([...journal.heads().values()].some(({ path }) => path.length === 1 && path[0] === 'INBOX')) {
     throw new StoreError('Temporary', `INBOX has vanished from ${layout.roots.inbox}: is a file system not mounted?`);
   }
-}
-
-function nearest(directory: string): string {
-  const parent = dirname(directory);
-  return fs.existsSync(parent) || parent === directory ? parent : nearest(parent);
 }
 
 function anchorsOf(directories: readonly string[]): string[] {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 
 import { StoreError } from '../errors.ts';
 import { takeFcntlLock } from './fcntl-lock.ts';
-import { ownershipOf } from './files.ts';
+import { makeDirectories, nearest, ownershipOf } from './files.ts';
 
 /** File name of a mailbox's lock. */
 export const MAILBOX_LOCK = '.dovecot-box-sync.lock';
@@ -39,10 +39,7 @@ export async function dropLeftSyncLock(path: string): Promise<void> {
 
 async function take(path: string, timeoutMs: number, failure: string): Promise<AsyncDisposable> {
   const folder = dirname(path);
-  try {
-    if (!fs.existsSync(folder)) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw StoreError.from(cause, failure);
-  }
+  // An index folder that nobody has made yet: its owner has to be able to write to it.
+  if (!fs.existsSync(folder)) makeDirectories(folder, ownershipOf(nearest(folder)));
   return await takeFcntlLock(path, { timeoutMs, failure, owner: ownershipOf(folder) });
 }

@@ -10,7 +10,7 @@ import { describeWith } from '../../../../tests/support/needs.ts';
 import { takeDotlock } from '../../src/dotlock.ts';
 import { createMemoryJournal, openMaildirStore } from '../../src/index.ts';
 import { beginTracking } from '../../src/journal/observe.ts';
-import { takeUserLock } from '../../src/maildir/sync-lock.ts';
+import { takeMailboxLock, takeUserLock } from '../../src/maildir/sync-lock.ts';
 import { makeHome } from './dovecot.ts';
 
 jest.setTimeout(30_000);
@@ -83,6 +83,18 @@ describeWith(['root'], 'a folder whose group its owner is not in', () => {
       process.setegid?.(0);
     }
     expect(fs.readdirSync(home)).toEqual([]);
+  });
+});
+
+describeWith(['root'], 'an index folder of its own that root makes for a lock', () => {
+  test('belongs to the owner of the mail', async () => {
+    const home = makeHome();
+    const { uid: owner } = fs.statSync(home);
+    {
+      await using _lock = await takeMailboxLock(join(home, 'index/.Work/.dovecot-box-sync.lock'), 'Work', 1000);
+    }
+    expect(fs.statSync(join(home, 'index'))).toMatchObject({ uid: owner });
+    expect(fs.statSync(join(home, 'index/.Work'))).toMatchObject({ uid: owner });
   });
 });
 
