@@ -7,6 +7,7 @@ import {
   readLogFormat,
   runServer,
   SERVER_OPTIONS,
+  type DescribedError,
   type Log,
   type LogFormat,
 } from '@dsync/server';
@@ -14,6 +15,7 @@ import { GLOBAL_OPTIONS, loadSettings, parseOptions, UsageError, type OptionValu
 
 import { SYNC_OPTIONS } from './command-line/sync-options.ts';
 import { runSync } from './commands/run-sync.ts';
+import { printJson, resultOfMisuse } from './report/result.ts';
 
 /** What both places of the global options, before and after the command, come to. */
 interface Globals {
@@ -37,6 +39,8 @@ export async function clientMain(name: string, argv: readonly string[], version:
   const program = programName(name);
   let log: Log = createLog({ program, level: 'warning', format: 'text' });
   let debug = false;
+  /** Tells a script, too, of what ends the run before it begins. */
+  let misused: ((error: DescribedError) => void) | null = null;
   try {
     const first = parseOptions(program, argv, GLOBAL_OPTIONS);
     const [command, ...words] = first.rest;
@@ -62,11 +66,15 @@ export async function clientMain(name: string, argv: readonly string[], version:
       await runServer({ options, rest, log, config: file, overrides });
       return 0;
     }
+    const kind = command === 'backup' ? 'backup' : 'sync';
+    if (options.has('json'))
+      misused = (error) => void process.stdout.write(printJson(resultOfMisuse(error, kind, options)));
     const settings = loadSettings({ file, overrides, debug: (text) => log.debug(text) });
-    return await runSync({ command: command === 'backup' ? 'backup' : 'sync', options, rest, settings, log });
+    return await runSync({ command: kind, options, rest, settings, log });
   } catch (error) {
     const described = describeError(error);
     log.error(described.message);
+    misused?.(described);
     await log.flush();
     if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
     return described.exit;

@@ -199,6 +199,15 @@ describe('over TLS', () => {
     );
   });
 
+  test.each([
+    [['good', 'stranger'], 'tcps:127.0.0.1:0', /ended with 78: .*ssl_key cannot be used: the key is not that of the/],
+    [['good', 'stranger'], 'tcp:127.0.0.1:0', /ended with 78: .*ssl_key cannot be used: the key is not that of the/],
+  ] as const)('a key that is not the certificate’s is one, too: %j %s', async ([cert, key], listen, message) => {
+    using place = new Place();
+    const tls = ['-o', `ssl_cert=<${file(cert, 'server.crt')}`, '-o', `ssl_key=<${file(key, 'server.key')}`];
+    await expect(Server.start(place, listen, tls)).rejects.toThrow(message);
+  });
+
   test('new certificates are taken over with SIGHUP', async () => {
     using place = new Place();
     for (const name of ['server.crt', 'server.key'])
@@ -228,6 +237,31 @@ async function openSession(port: number, ...args: readonly string[]): Promise<So
   while (!/VERSION\tdsync|\n-[A-Z]+\n/.test(socket.heard)) await once(socket, 'data');
   return socket;
 }
+
+describe('an address that cannot be listened on is one line, with a status of its own', () => {
+  test('in use already', async () => {
+    using place = new Place();
+    await using server = await Server.start(place, 'tcp:127.0.0.1:0');
+    const address = `tcp:127.0.0.1:${server.port}`;
+    await expect(Server.start(place, address)).rejects.toThrow(
+      `the server ended with 75: dsync-server: Error: cannot listen on ${address}: address already in use`,
+    );
+  });
+
+  test('of another machine', async () => {
+    using place = new Place();
+    await expect(Server.start(place, 'tcp:192.0.2.1:0')).rejects.toThrow(
+      'ended with 78: dsync-server: Error: cannot listen on tcp:192.0.2.1:0: address not available',
+    );
+  });
+
+  test('in no folder', async () => {
+    using place = new Place();
+    await expect(Server.start(place, 'unix:/nonexistent/socket')).rejects.toThrow(
+      'ended with 78: dsync-server: Error: unix:/nonexistent/socket: there is no folder /nonexistent',
+    );
+  });
+});
 
 describe('what a server bears', () => {
   test('no more sessions at once than the limit, and again one when another has ended', async () => {

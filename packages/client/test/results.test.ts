@@ -1,11 +1,10 @@
 /** What a run prints: the result, as text and as JSON, the plan of a dry run, the log. */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
 
-import { Place, type Outcome } from './programs.ts';
+import { DSYNC, Place, run, type Outcome } from './programs.ts';
 
 test('--json is one object', async () => {
   using place = new Place();
@@ -47,6 +46,34 @@ test('--json also tells of a failure', async () => {
   });
 });
 
+test.each([
+  [['-t', 'never', 'maildir:/x'], 64, 'Usage'],
+  [['tcp:127.0.0.1:1', 'x'], 64, 'Usage'],
+  [['-o', 'ssl=maybe', 'maildir:/x'], 78, 'BadValue'],
+  [['-u', 'nobody', 'maildir:/x'], 67, 'NoSuchUser'],
+] as const)('--json also tells of what no run was made of: %j', async (words, exitCode, code) => {
+  using place = new Place();
+  const outcome = await place.dsync('backup', '-u', 'u1', '--json', '--dry-run', ...words);
+  expect(outcome.status).toBe(exitCode);
+  expect(JSON.parse(outcome.stdout)).toMatchObject({
+    user: words[0] === '-u' ? words[1] : 'u1',
+    mode: 'backup',
+    dryRun: true,
+    result: 'error',
+    exitCode,
+    error: { code },
+  });
+});
+
+test('--json tells of a state that could not be read', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  expect(JSON.parse((await place.sync('-s', '!!!', '--json')).stdout)).toMatchObject({
+    algorithm: 'full',
+    warnings: [expect.stringMatching(/^Invalid -s state: .*; all mailboxes are compared in full$/)],
+  });
+});
+
 test('a dry run prints both sides’ plan and makes nothing', async () => {
   using place = new Place();
   place.deliver('a', 'one', { flags: 'S' });
@@ -74,8 +101,10 @@ test.each([
   ['dovecot', 'a'],
 ] as const)('a dry run leaves no trace: %s', async (dialect, side) => {
   using place = new Place();
+  using aside = new Place();
+  const more = ['-u', 'u1', '--dialect', dialect, ...place.serverOfB()];
   const call = (...words: string[]): Promise<Outcome> =>
-    place.dsync(...words, '-u', 'u1', '--dialect', dialect, ...place.serverOfB());
+    run(DSYNC, ['-o', place.mail('a'), ...words, ...more], { TMPDIR: aside.folder });
   const tracelessly = async (...modes: (readonly string[])[]): Promise<void> => {
     const before = place.traces(side);
     for (const mode of modes) {
@@ -93,7 +122,7 @@ test.each([
   place.deliver('b', 'five', { folder: '.New' });
   rmSync(join(place.maildir('b'), '.Sent'), { recursive: true });
   await tracelessly(['sync'], ['sync', '-f'], ['backup', '-R']);
-  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('dsync-dry-run-'))).toEqual([]);
+  expect(readdirSync(aside.folder).toSorted()).toEqual(['a', 'b']);
 });
 
 test('-v names each operation and its rule', async () => {
@@ -110,4 +139,14 @@ test('a raw log has the traffic, and is its owner’s alone', async () => {
   await place.sync('-r', log);
   expect(readFileSync(`${log}.out`, 'latin1')).toMatch(/^VERSION\tdsync\t3\t/);
   expect(readFileSync(`${log}.in`, 'latin1')).toMatch(/^VERSION\tdsync\t3\t/);
+});
+
+test('a raw log that cannot be written is a mistake, and nothing begins', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  expect(await place.sync('-r', '/nonexistent/raw')).toMatchObject({
+    status: 64,
+    stderr: expect.stringMatching(/^dsync\(u1\): Error: cannot write the raw log: ENOENT.*\/nonexistent\/raw\.in'\n$/),
+  });
+  expect(place.subjects('b')).toEqual([]);
 });

@@ -1,6 +1,7 @@
 export { describeError, type DescribedError } from './log/describe-error.ts';
 export { createLog, readLogFormat, type Log, type LogFormat, type LogLevel, type LogOptions } from './log/log.ts';
 export { Daemon } from './daemon.ts';
+export { secureContext } from './listen/secure-context.ts';
 export { parseListenAddress, type ListenAddress } from './listen/address.ts';
 export { endProcessWith } from './program/end-process.ts';
 export { openRawlog, type RawlogFile } from './program/rawlog.ts';

@@ -19,10 +19,15 @@ export type Destination =
       readonly prefix: boolean;
     };
 
+/** What is no program's name, so that no arguments can follow. */
+const WHOLE = /^(?:maildir|sdbox|mdbox|mbox|imapc|pop3c|tcps?|unix|remote|remoteprefix):/i;
+
 /** @throws {UsageError} */
 export function parseDestination(words: readonly string[]): Destination {
   const [word = '', ...others] = words;
   if (others.length > 0) {
+    if (WHOLE.test(word))
+      throw new UsageError(`${word} is a whole destination: options stand before it, nothing after it (${others[0]})`);
     return { kind: 'command', argv: words.at(-1) === 'dsync-server' ? words : [...words, 'dsync-server'] };
   }
   const scheme = /^([A-Za-z0-9]+):([\s\S]*)$/.exec(word);

@@ -1,6 +1,6 @@
 /** Help texts, by yargs; loaded only when they are asked for. */
 import { SERVER_OPTIONS } from '@dsync/server';
-import type { OptionSpec } from '@dsync/settings';
+import { UsageError, type OptionSpec } from '@dsync/settings';
 import yargs from 'yargs';
 
 import { SYNC_OPTIONS } from './sync-options.ts';
@@ -27,8 +27,13 @@ const TEXTS: Readonly<
   },
 };
 
-/** @param command null: the program's own help */
+/**
+ * @param command null: the program's own help
+ * @throws {UsageError} for one that there is not
+ */
 export async function helpText(command: string | null): Promise<string> {
+  if (command !== null && !Object.hasOwn(TEXTS, command))
+    throw new UsageError(`there is no help on ${JSON.stringify(command)}, only on ${Object.keys(TEXTS).join(', ')}`);
   const text = command === null ? undefined : TEXTS[command];
   const parser = yargs([])
     .wrap(Math.min(120, process.stdout.columns ?? 100))

@@ -9,7 +9,7 @@ import { resolveSpecialUses } from '../command-line/special-use.ts';
 import { buildRequest, type SyncRequest } from '../command-line/sync-request.ts';
 import { printMailOperation, printPlan, printTreeOperation } from '../report/plan.ts';
 import { Progress } from '../report/progress.ts';
-import { printJson, resultOf, resultOfError, type Result, type RunFacts } from '../report/result.ts';
+import { printJson, resultOf, resultOfError, stateWarning, type Result, type RunFacts } from '../report/result.ts';
 import { printSummary } from '../report/summary.ts';
 import { warnOnce } from '../report/warn-once.ts';
 import type { Connection } from '../transports/connection.ts';
@@ -38,8 +38,7 @@ export async function runSync(command: SyncCommand): Promise<number> {
     environmentUser: process.env['USER'],
   });
   const log = warnOnce(command.log.of(request.user));
-  if (request.stateError !== null)
-    log.error(`Invalid -s state: ${request.stateError}; all mailboxes are compared in full`);
+  if (request.stateError !== null) log.error(stateWarning(request.stateError));
   const started = monotonicMs();
   const facts = (separator: string): RunFacts => ({
     request,

@@ -1,5 +1,6 @@
 /** The result of a run as the object of `--json`. Scripts read it: names stay, new ones may come. */
 import type { DescribedError } from '@dsync/server';
+import type { OptionValues } from '@dsync/settings';
 import { printSyncState, type MailCounts, type SyncReport, type TreeCounts } from '@dsync/sync';
 
 import type { SyncRequest } from '../command-line/sync-request.ts';
@@ -66,6 +67,11 @@ function common(facts: RunFacts): Pick<Result, 'user' | 'mode' | 'algorithm' | '
 }
 
 /** The result of a run that came to its end: exit status 0, or 2 if something unexpected happened. */
+/** A state that cannot be read costs a full run, no more. */
+export function stateWarning(reason: string): string {
+  return `Invalid -s state: ${reason}; all mailboxes are compared in full`;
+}
+
 export function resultOf(report: SyncReport, facts: RunFacts): Result {
   const changed = report.unexpected.length > 0;
   return {
@@ -84,15 +90,34 @@ export function resultOf(report: SyncReport, facts: RunFacts): Result {
       remote,
     })),
     ...(report.dryRun ? { plan: planOf(report, facts.separator) } : {}),
-    warnings: [...report.warnings, ...report.unexpected],
+    warnings: [
+      ...(facts.request.stateError === null ? [] : [stateWarning(facts.request.stateError)]),
+      ...report.warnings,
+      ...report.unexpected,
+    ],
     error: null,
   };
 }
 
 /** The result of a run that failed, of whose counts and bytes nothing is known. */
 export function resultOfError(error: DescribedError, facts: RunFacts): Result {
+  return failed(error, common(facts));
+}
+
+/** Of a command line or settings that no run could be made of. */
+export function resultOfMisuse(error: DescribedError, command: 'sync' | 'backup', options: OptionValues): Result {
+  return failed(error, {
+    user: options.get('user') ?? process.env['USER'] ?? '',
+    mode: command === 'backup' ? 'backup' : options.has('oneway-sync') ? 'oneway' : 'sync',
+    algorithm: options.has('full-sync') ? 'full' : (options.get('state') ?? '') === '' ? 'changed' : 'state',
+    dryRun: options.has('dry-run'),
+    durationMs: 0,
+  });
+}
+
+function failed(error: DescribedError, facts: ReturnType<typeof common>): Result {
   return {
-    ...common(facts),
+    ...facts,
     dialect: null,
     result: 'error',
     exitCode: error.exit,

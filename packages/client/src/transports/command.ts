@@ -1,7 +1,9 @@
 /** A program whose stdin and stdout are the connection: any command, or ssh. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { statSync } from 'node:fs';
 
 import { joinStreams } from '@dsync/protocol';
+import { UsageError } from '@dsync/settings';
 
 import { TransportError, type Connection } from './connection.ts';
 
@@ -24,7 +26,7 @@ const MAX_LINE = 4096;
 
 /**
  * Starts a program; no shell is involved.
- * @throws {TransportError} exit 75 if it cannot be started
+ * @throws {TransportError} exit 75 if it cannot be started; {UsageError} if it is a folder
  */
 export async function connectCommand(argv: readonly string[], options: CommandOptions): Promise<Connection> {
   const [program = '', ...args] = argv;
@@ -35,7 +37,11 @@ export async function connectCommand(argv: readonly string[], options: CommandOp
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (cause) =>
-      reject(new TransportError('CannotStart', `cannot start ${program}: ${cause.message}`, 75, { cause })),
+      reject(
+        isFolder(program)
+          ? noProgram(program)
+          : new TransportError('CannotStart', `cannot start ${program}: ${cause.message}`, 75, { cause }),
+      ),
     );
   });
   child.on('error', () => undefined);
@@ -51,6 +57,15 @@ export async function connectCommand(argv: readonly string[], options: CommandOp
       return (await within(exited, GRACE_MS)) ?? (await stop(child, exited));
     },
   };
+}
+
+/** A path alone is a program; who means a mail folder has to say so. */
+function noProgram(folder: string): UsageError {
+  return new UsageError(`${folder} is a folder, not a program; a folder with mail is written maildir:${folder}`);
+}
+
+function isFolder(path: string): boolean {
+  return path.includes('/') && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 type Ended = { readonly text: string | null };

@@ -4,6 +4,7 @@ import { connect, isIP, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
+import { secureContext } from '@dsync/server';
 import type { DoveadmSsl, TlsSettings } from '@dsync/settings';
 
 import { TransportError, type Connection } from './connection.ts';
@@ -105,9 +106,19 @@ function established<S extends Socket | TLSSocket>(
   });
 }
 
+/** The certificate, or one above it, comes from nobody who is known. */
+const STRANGERS: ReadonlySet<string> = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+]);
+
 function connectError(where: string, cause: Error): TransportError {
   const code = 'code' in cause ? String(cause.code) : 'Connect';
-  return new TransportError(code, `connect(${where}) failed: ${cause.message}`, code === 'ENOTFOUND' ? 68 : 75, {
+  const hint = STRANGERS.has(code) ? '; an authority of one’s own is named with ssl_client_ca_file' : '';
+  return new TransportError(code, `connect(${where}) failed: ${cause.message}${hint}`, code === 'ENOTFOUND' ? 68 : 75, {
     cause,
   });
 }
@@ -117,12 +128,17 @@ function trust(tls: TlsSettings, host: string): ConnectionOptions {
   const ca = tls.clientCa ?? systemAuthorities();
   return {
     rejectUnauthorized: true,
-    minVersion: tls.minVersion,
-    ...(ca === undefined ? {} : { ca }),
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(tls.clientCert === undefined || tls.clientKey === undefined
-      ? {}
-      : { cert: tls.clientCert, key: tls.clientKey }),
+    secureContext: secureContext(
+      {
+        minVersion: tls.minVersion,
+        ...(ca === undefined ? {} : { ca }),
+        ...(tls.clientCert === undefined || tls.clientKey === undefined
+          ? {}
+          : { cert: tls.clientCert, key: tls.clientKey }),
+      },
+      'ssl_client_ca_file, ssl_client_cert or ssl_client_key',
+    ),
   };
 }
 

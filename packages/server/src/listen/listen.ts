@@ -1,16 +1,20 @@
 /** Listening sockets: what they need of the system, and nothing of what is said on them. */
+import { existsSync } from 'node:fs';
 import { lstat, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import {
   createServer as createTlsServer,
   type SecureContextOptions,
   type Server as TlsServer,
   type TLSSocket,
 } from 'node:tls';
+import { getSystemErrorMap } from 'node:util';
 
 import { SettingsError, type Settings, type TlsSettings } from '@dsync/settings';
 
 import { printAddress, type ListenAddress } from './address.ts';
+import { secureContext } from './secure-context.ts';
 
 /** A connection as a listener hands it over: encrypted already, where it is a TLS listener. */
 export interface Incoming {
@@ -37,7 +41,8 @@ const TLS_HANDSHAKE_MS = 10_000;
  * Opens one listener.
  * @param onIncoming called for each connection; must not throw
  * @param onReject called with a line for a connection that never got so far
- * @throws {SettingsError} `BadValue` where TLS is asked for without a certificate; what the system says otherwise
+ * @throws {SettingsError} `BadValue` where TLS is asked for without a certificate that can be used, or a socket where no
+ * folder is; {ListenError}
  */
 export async function openListener(
   address: ListenAddress,
@@ -58,8 +63,9 @@ export async function openListener(
     onReject(`TLS handshake with ${socket.remoteAddress ?? 'a client that left'} failed: ${error.message}`);
     socket.destroy();
   });
-  const port = await listening(server, () =>
-    server.listen({ host: address.host, port: address.port ?? settings.doveadmPort }),
+  const wanted = address.port ?? settings.doveadmPort;
+  const port = await listening(server, printAddress(address.kind, address.host, wanted), () =>
+    server.listen({ host: address.host, port: wanted }),
   );
   return {
     name: printAddress(address.kind, address.host, port),
@@ -81,19 +87,38 @@ export function tlsOptions(tls: TlsSettings): SecureContextOptions {
       tls.enabled ? 'a TLS listener needs ssl_cert and ssl_key' : 'a TLS listener is asked for, but ssl = no',
     );
   }
-  return {
+  const options = {
     cert: tls.cert,
     key: tls.key,
     minVersion: tls.minVersion,
     ...(tls.keyPassword === undefined ? {} : { passphrase: tls.keyPassword }),
   };
+  secureContext(options, 'ssl_cert and ssl_key');
+  return options;
 }
 
-async function listening(server: Server, listen: () => void): Promise<number> {
+/** An address that cannot be listened on. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code: string;
+  readonly exit: number;
+
+  constructor(where: string, cause: NodeJS.ErrnoException) {
+    const why = cause.errno === undefined ? undefined : getSystemErrorMap().get(cause.errno)?.[1];
+    super(`cannot listen on ${where}: ${why ?? cause.message}`, { cause });
+    this.code = cause.code ?? 'Listen';
+    this.exit = LISTEN_EXITS[this.code] ?? 78;
+  }
+}
+
+const LISTEN_EXITS: Readonly<Record<string, number>> = { EADDRINUSE: 75, EACCES: 77, EPERM: 77 };
+
+async function listening(server: Server, where: string, listen: () => void): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const fail = (cause: Error): void => reject(new ListenError(where, cause));
+    server.once('error', fail);
     server.once('listening', () => {
-      server.off('error', reject);
+      server.off('error', fail);
       resolve();
     });
     listen();
@@ -112,12 +137,15 @@ function closeServer(server: Server): Promise<void> {
 
 /** A UNIX socket that its owner alone can open, and whose peers therefore need no password. */
 async function openUnix(path: string, onIncoming: (incoming: Incoming) => void): Promise<Listener> {
+  // The system would call it a permission that is missing.
+  if (!existsSync(dirname(path)))
+    throw new SettingsError('BadValue', `unix:${path}: there is no folder ${dirname(path)}`);
   await removeStale(path);
   let trusted = false;
   const server = createServer((socket) => onIncoming({ socket, address: 'unix', trusted, encrypted: true }));
   const mask = process.umask(0o177);
   try {
-    await listening(server, () => server.listen(path));
+    await listening(server, `unix:${path}`, () => server.listen(path));
   } finally {
     process.umask(mask);
   }

@@ -8,10 +8,23 @@ import type { Rawlog } from '@dsync/protocol';
  */
 export interface RawlogFile extends Rawlog, Disposable {}
 
-/** @throws what the system says */
+/** A raw log that cannot be written; without it nothing begins. */
+export class RawlogError extends Error {
+  override readonly name = 'RawlogError';
+  readonly code: string;
+  readonly exit: number;
+
+  constructor(cause: unknown) {
+    super(`cannot write the raw log: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'Rawlog';
+    this.exit = ['EACCES', 'EPERM', 'EROFS'].includes(this.code) ? 77 : 64;
+  }
+}
+
+/** @throws {RawlogError} 64 for a place where no file can be, 77 for one that this process may not write to */
 export function openRawlog(path: string): RawlogFile {
-  const input = openSync(`${path}.in`, 'a', 0o600);
-  const output = openSync(`${path}.out`, 'a', 0o600);
+  const input = create(`${path}.in`);
+  const output = create(`${path}.out`);
   let open = true;
   const write = (fd: number, bytes: Uint8Array): void => {
     if (open) writeSync(fd, bytes);
@@ -26,4 +39,12 @@ export function openRawlog(path: string): RawlogFile {
       closeSync(output);
     },
   };
+}
+
+function create(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600);
+  } catch (cause) {
+    throw new RawlogError(cause);
+  }
 }
