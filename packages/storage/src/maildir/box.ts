@@ -8,26 +8,23 @@ import { join } from 'node:path';
 
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
+import { isAbandonedLock, takeDotlock } from '../dotlock.ts';
 import { StoreError } from '../errors.ts';
 import { memoryOf, type MailboxMemory } from '../journal/apply-sync.ts';
 import { JournalConflict, type JournalHead } from '../journal/journal.ts';
 import { beginTracking, observe } from '../journal/observe.ts';
 import { Mutex } from '../mutex.ts';
 import { isInbox, samePath } from '../paths.ts';
-import { confirmExpunges } from './confirm-expunges.ts';
-import { readOthers } from './dovecot-history.ts';
-import { readDovecotExpunges } from './dovecot-log.ts';
 import { flush, headAt, headOf, type Context } from './context.ts';
-import { isAbandonedLock, takeDotlock } from '../dotlock.ts';
 import { makeDirectories } from './files.ts';
-import { Folder, isOf, type FoundMail, type Stamp } from './folder.ts';
+import { finishAbandoned } from './finish-abandoned.ts';
+import { Folder, isOf, type Stamp } from './folder.ts';
+import { listingOf } from './listing.ts';
 import { baseOf } from './mail-identity.ts';
 import { numberMails } from './number-mails.ts';
-import { firstUnshown } from './recent.ts';
 import { MAILBOX_LOCK } from './sync-lock.ts';
-import { hasAbandoned, recover, removeUnfinished } from './temporary.ts';
-import { printUidlist, type Uidlist } from './uidlist.ts';
-import { isComplete, isNumbered, numberedOnly, observedMails, readView, uidNextOf, type View } from './view.ts';
+import { hasAbandoned, removeUnfinished } from './temporary.ts';
+import { isComplete, isNumbered, readView, type View } from './view.ts';
 
 const LOCK_TIMEOUT_MS = 122_000;
 /** How often a look is begun again because others were quicker. */
@@ -167,7 +164,9 @@ export class Box {
   async lookLocked(): Promise<JournalHead> {
     this.#refresh();
     let view = readView(this.folder, this.folder.stamp());
-    if (this.#recover(view)) view = readView(this.folder, this.folder.stamp());
+    const { shadow, host } = this.context;
+    // Where nothing may be touched, that is left to the next run.
+    if (shadow === null && finishAbandoned(this.folder, host, view)) view = readView(this.folder, this.folder.stamp());
     // While that is flushed, others may deliver more.
     for (let i = 0; !isComplete(view) && i < MAX_LOOKS; i++) {
       numberMails(this, view);
@@ -230,26 +229,6 @@ export class Box {
     boxes.set(head.guid, this);
   }
 
-  /** Returns whether there was anything to finish or undo. */
-  #recover({ uidlist, files }: { uidlist: Uidlist | null; files: ReadonlyMap<string, FoundMail> }): boolean {
-    // Where nothing may be touched, that is left to the next run.
-    if (this.context.shadow !== null || !hasAbandoned(this.folder, this.context.host)) return false;
-    const bases = new Set(uidlist?.records.map(({ base }) => base));
-    const late = recover(
-      this.folder,
-      this.context.host,
-      (base) => bases.has(base),
-      (base) => files.has(base),
-    );
-    if (uidlist === null || uidlist.guid === null || late.size === 0) return true;
-    let next = uidNextOf(uidlist);
-    const stay = uidlist.records.filter(({ base }) => !late.has(base));
-    const move = uidlist.records.filter(({ base }) => late.has(base)).map((record) => ({ ...record, uid: next++ }));
-    const text = printUidlist({ ...uidlist, guid: uidlist.guid, uidNext: next, records: [...stay, ...move] });
-    this.folder.replaceUidlist(text, this.folder.ownership());
-    return true;
-  }
-
   /** Compares with what is remembered and writes down the difference. */
   async #note(view: View): Promise<JournalHead> {
     const { journal } = this.context;
@@ -258,32 +237,14 @@ export class Box {
     let head = unwritten !== null ? null : headOf(this.context, guid);
     const former = head === null && !this.#isNew ? this.#formerIdentity(view) : null;
     head ??= former;
-    const mails = head === null ? [] : journal.mails(head.guid);
-    const { files, settled: listed } = await confirmExpunges(this.folder, view, mails);
-    // What came after others were numbered is left to the next look.
-    const complete = isComplete({ ...view, files });
-    const settled = listed && complete;
-    const shown = head !== null && head.uidValidity === view.uidlist.uidValidity ? head.firstRecentUid : 1;
-    const places = view.uidlist.records.map(({ uid, base }) => ({ uid, at: files.get(base)?.at }));
-    const firstRecentUid = firstUnshown(places, shown);
-    const observed = observedMails(view, files, mails, this.folder.readUntoldKeywords());
-    const { step, changed } = observe(head === null ? null : { head, mails }, {
-      guid,
-      path: this.path,
-      uidValidity: view.uidlist.uidValidity,
-      uidNext: uidNextOf(view.uidlist),
-      firstRecentUid,
-      mails: observed,
-      passed: () => readDovecotExpunges(this.folder.places.index),
-      others: readOthers(this.folder.places.index, observed, head?.readTo),
-      // A known fingerprint holds, however young: it was sealed (seal.ts).
-      fingerprint: settled && (view.stamp.text === head?.fingerprint || view.settled) ? view.stamp.text : '',
-    });
-    this.#isUnwritten = head === null && observed.length === 0;
+    const remembered = head === null ? null : { head, mails: journal.mails(head.guid) };
+    const { listing, read } = await listingOf(this.folder, this.path, view, remembered);
+    const { step, changed } = observe(remembered, listing);
+    this.#isUnwritten = head === null && listing.mails.length === 0;
     if (!this.#isUnwritten && (changed || former !== null))
       await this.#write({ ...step, ...(former === null ? {} : { formerGuid: former.guid, reset: true }) });
     this.#know(step.head);
-    this.#view = { ...view, files: complete ? files : numberedOnly(view, files) };
+    this.#view = read;
     return step.head;
   }
 
