@@ -199,6 +199,15 @@ describe('over TLS', () => {
     );
   });
 
+  test('so is one that cannot be read; a client with the same settings does not need it', async () => {
+    using place = new Place();
+    const tls = ['-o', 'ssl_cert=</nonexistent.pem', '-o', 'ssl_key=</nonexistent.pem'];
+    await expect(Server.start(place, 'tcp:127.0.0.1:0', tls)).rejects.toThrow(
+      /ended with 78: dsync-server: Error: -o ssl_cert: cannot read \/nonexistent\.pem/,
+    );
+    expect(await place.sync(...tls)).toMatchObject({ status: 0, stderr: '' });
+  });
+
   test.each([
     [['good', 'stranger'], 'tcps:127.0.0.1:0', /ended with 78: .*ssl_key cannot be used: the key is not that of the/],
     [['good', 'stranger'], 'tcp:127.0.0.1:0', /ended with 78: .*ssl_key cannot be used: the key is not that of the/],

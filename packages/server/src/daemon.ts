@@ -131,6 +131,7 @@ export class Daemon {
 
 function startTlsOf(settings: Settings): SecureContext | null {
   const { tls } = settings;
+  if (tls.enabled && tls.unreadable !== undefined) throw tls.unreadable;
   return tls.enabled && tls.cert !== undefined && tls.key !== undefined ? createSecureContext(tlsOptions(tls)) : null;
 }
 

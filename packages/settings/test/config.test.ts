@@ -84,7 +84,8 @@ describe('mistakes name file and line', () => {
     ['a mail location', 'mail_location = Maildir', /line 1: a mail location is driver:PATH/],
     ['a key of a mail location', 'mail_location = maildir:~/M:FOO=bar', /unknown key "FOO=bar"/],
     ['inbox', 'namespace x {\n inbox = perhaps\n}', /line 2: inbox must be yes or no/],
-    ['a certificate', 'ssl_cert = <nothing.pem', /line 1: cannot read/],
+    ['a certificate', 'ssl_client_cert = <nothing.pem', /line 1: cannot read/],
+    ['a password', 'doveadm_password = <nothing', /line 1: cannot read/],
     ['what is no certificate', 'ssl_cert = <dovecot.conf', /ssl_cert holds no PEM text/],
   ])('%s', (_name, text, message) => {
     let error: unknown = null;
@@ -124,6 +125,18 @@ describe('overrides', () => {
       { name: 'archive', prefix: 'Archive/', inbox: false, location: { driver: 'maildir', path: '/a' } },
     ]);
   });
+});
+
+test('what only root may read of a server’s configuration is missed by who needs it', () => {
+  for (const name of ['ssl_cert', 'ssl_key']) {
+    const { tls } = load(`ssl_dh = <nothing.pem\n${name} = <nothing.pem\n`);
+    expect(tls).toMatchObject({
+      unreadable: { exit: 78, message: expect.stringMatching(/line 2: cannot read .*nothing/) },
+    });
+    expect(load(`ssl = yes\nssl_server_${name.slice(4)}_file = /nothing.pem\n`).tls.unreadable?.message).toMatch(
+      /line 2: cannot read .*\/nothing\.pem/,
+    );
+  }
 });
 
 test('an unknown setting is skipped with a word, and its value is not shown', () => {

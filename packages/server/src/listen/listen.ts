@@ -81,6 +81,7 @@ export async function openListener(
  * @throws {SettingsError} `BadValue`
  */
 export function tlsOptions(tls: TlsSettings): SecureContextOptions {
+  if (tls.enabled && tls.unreadable !== undefined) throw tls.unreadable;
   if (!tls.enabled || tls.cert === undefined || tls.key === undefined) {
     throw new SettingsError(
       'BadValue',

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 
 import { SettingsError, type Origin } from '../errors.ts';
 import { logicalLines, unquote } from './lines.ts';
-import type { Section } from './section.ts';
+import type { Section, Setting } from './section.ts';
 
 /** Included files within included files, and sections within sections on one line. */
 const MAX_DEPTH = 10;
@@ -141,7 +141,7 @@ function assign(context: Context, section: Section, name: string, raw: string, o
   const text = raw.trim();
   if (text.startsWith('<') && text.length > 1) {
     const file = fileBeside(context.file, text.slice(1).trim());
-    section.settings.set(name, { value: readValue(file, origin), fromFile: file, origin });
+    section.settings.set(name, { fromFile: file, origin, ...readValue(file, origin) });
     return;
   }
   const quoted = text.startsWith("'");
@@ -157,19 +157,20 @@ function substitute(root: Section, section: Section, value: string): string {
   });
 }
 
-function readValue(file: string, origin: Origin): string {
+/** Of a server's own configuration a user who is not root may read the rest, which mostly is enough. */
+function readValue(file: string, origin: Origin): Pick<Setting, 'value' | 'unreadable'> {
   try {
     const bytes = readFileSync(file);
     if (bytes.length > MAX_VALUE_FILE)
       throw new SettingsError('BadValue', `${file} is larger than ${MAX_VALUE_FILE} bytes`, { origin });
-    return bytes.toString('utf8');
+    return { value: bytes.toString('utf8') };
   } catch (cause) {
     if (cause instanceof SettingsError) throw cause;
-    throw new SettingsError(
-      'NotReadable',
-      `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { origin, cause },
-    );
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return {
+      value: '',
+      unreadable: new SettingsError('NotReadable', `cannot read ${file}: ${why}`, { origin, cause }),
+    };
   }
 }
 

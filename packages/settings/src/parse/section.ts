@@ -1,4 +1,4 @@
-import type { Origin } from '../errors.ts';
+import type { Origin, SettingsError } from '../errors.ts';
 
 /** A setting as written. */
 export interface Setting {
@@ -6,6 +6,8 @@ export interface Setting {
   /** Bytes of the file when the value was `<file`; `value` is then its text. */
   readonly fromFile?: string;
   readonly origin: Origin;
+  /** Why the file of `<file` could not be read; `value` is empty then. Only who needs the value has to know. */
+  readonly unreadable?: SettingsError;
 }
 
 /** A block of settings: the whole configuration, or what stands between braces. Later settings replace earlier ones. */

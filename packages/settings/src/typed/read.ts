@@ -13,12 +13,16 @@ export class SettingReader {
     this.#used = used;
   }
 
-  /** The setting under any of its names: 2.4's, 2.3's. Within a block the first name wins. */
+  /**
+   * The setting under any of its names: 2.4's, 2.3's. Within a block the first name wins.
+   * @throws {SettingsError} `NotReadable` if its value is in a file that cannot be read
+   */
   find(...names: readonly string[]): Setting | undefined {
     for (const name of names) this.#used.add(name);
     for (const section of this.#sections) {
       for (const name of names) {
         const setting = section.get(name);
+        if (setting?.unreadable !== undefined) throw setting.unreadable;
         if (setting !== undefined) return setting;
       }
     }
