@@ -26,6 +26,9 @@ export function makeFolder(
   const { layout } = context;
   const places = layout.places(path);
   if (hasCur(places.mail)) throw new StoreError('AlreadyExists', `mailbox ${layout.print(path)} already exists`);
+  // One that leads to no mail folder, or to another user's, is not to be followed.
+  if (!isInbox(path) && fs.lstatSync(places.mail, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw new StoreError('AlreadyExists', `cannot make mailbox ${layout.print(path)}: a link is in its place`);
   const owner = ownershipOf(layout.roots.mail);
   makeDirectories(places.mail, owner);
   makeDirectories(places.control, owner);

@@ -14,6 +14,8 @@ export interface Scan {
   readonly mailboxes: readonly MailboxPath[];
   /** Other directories that are names, if the layout keeps such. */
   readonly directories: readonly MailboxPath[];
+  /** Links that lead to no folder, or to one without cur/: what they led to may be on a disk that is not mounted. */
+  readonly dangling: readonly MailboxPath[];
 }
 
 /** Deeper than any name may be: a loop of mounts, or an attack. */
@@ -21,27 +23,93 @@ const MAX_DEPTH = 64;
 
 /** @throws {StoreError} if a directory cannot be listed: then nothing is known about what exists */
 export function scan(layout: Layout, warn: (message: string) => void): Scan {
-  const mailboxes: MailboxPath[] = hasCur(layout.roots.inbox) ? [['INBOX']] : [];
-  const directories: MailboxPath[] = [];
-  const visit = (relative: string, depth: number): void => {
-    for (const entry of readDirectory(join(layout.roots.mail, relative))) {
-      if (!entry.isDirectory()) continue;
+  return new Scanner(layout, warn).result();
+}
+
+interface Found {
+  readonly at: string;
+  readonly path: MailboxPath;
+  readonly depth: number;
+}
+
+class Scanner {
+  readonly #layout: Layout;
+  readonly #warn: (message: string) => void;
+  readonly #mailboxes: MailboxPath[];
+  readonly #directories: MailboxPath[] = [];
+  readonly #dangling: MailboxPath[] = [];
+  readonly #links: Found[] = [];
+  /** Every directory that was found, for links that lead to one of them. */
+  readonly #seen: string[];
+
+  constructor(layout: Layout, warn: (message: string) => void) {
+    this.#layout = layout;
+    this.#warn = warn;
+    this.#mailboxes = hasCur(layout.roots.inbox) ? [['INBOX']] : [];
+    this.#seen = [layout.roots.mail, layout.roots.inbox];
+  }
+
+  result(): Scan {
+    this.#visit('', 0);
+    this.#follow();
+    return { mailboxes: this.#mailboxes, directories: this.#directories, dangling: this.#dangling };
+  }
+
+  #visit(relative: string, depth: number): void {
+    const { roots } = this.#layout;
+    for (const entry of readDirectory(join(roots.mail, relative))) {
+      const isLink = entry.isSymbolicLink();
+      if (!isLink && !entry.isDirectory()) continue;
       const at = relative === '' ? entry.name : `${relative}/${entry.name}`;
-      const path = layout.parse(at);
+      const path = this.#layout.parse(at);
       if (path === null) {
-        if (isForeignName(layout, entry.name))
-          warn(`directory ${join(layout.roots.mail, at)} is left alone: its name is no mailbox's`);
-        continue;
-      }
-      const directory = join(layout.roots.mail, at);
-      // The root has INBOX's mail already.
-      if (hasCur(directory) && !isInbox(path)) mailboxes.push(path);
-      else if (layout.keepsDirectories && !isInbox(path)) directories.push(path);
-      if (layout.name === 'fs' && depth < MAX_DEPTH) visit(at, depth + 1);
+        if (!isLink && isForeignName(this.#layout, entry.name))
+          this.#warn(`directory ${join(roots.mail, at)} is left alone: its name is no mailbox's`);
+      } else if (isLink) this.#links.push({ at, path, depth });
+      else this.#take({ at, path, depth });
     }
-  };
-  visit('', 0);
-  return { mailboxes, directories };
+  }
+
+  #take({ at, path, depth }: Found): void {
+    const { name, keepsDirectories, roots } = this.#layout;
+    const directory = join(roots.mail, at);
+    this.#seen.push(directory);
+    // The root has INBOX's mail already.
+    if (hasCur(directory) && !isInbox(path)) this.#mailboxes.push(path);
+    else if (keepsDirectories && !isInbox(path)) this.#directories.push(path);
+    if (name === 'fs' && depth < MAX_DEPTH) this.#visit(at, depth + 1);
+  }
+
+  /** A link is the mailbox that it leads to, as for Dovecot, unless that has another name already or is another user's. */
+  #follow(): void {
+    if (this.#links.length === 0) return;
+    const { roots, keepsDirectories } = this.#layout;
+    const owner = stat(roots.mail)?.uid;
+    const places = new Set<string>();
+    for (let link = this.#links.shift(); link !== undefined; link = this.#links.shift()) {
+      for (const directory of this.#seen.splice(0)) places.add(placeOf(stat(directory)));
+      const name = join(roots.mail, link.at);
+      const target = stat(name);
+      if (target?.isDirectory() !== true || (!keepsDirectories && !hasCur(name))) this.#dangling.push(link.path);
+      else if (target.uid !== owner) this.#warn(`link ${name} is left alone: it leads to another user's folder`);
+      else if (places.has(placeOf(target)))
+        this.#warn(`link ${name} is left alone: it leads to a folder that is synchronised under another name`);
+      else this.#take(link);
+    }
+  }
+}
+
+/** undefined if there is nothing, or nothing that may be looked at. */
+function stat(path: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function placeOf(found: fs.Stats | undefined): string {
+  return found === undefined ? '' : `${found.dev}:${found.ino}`;
 }
 
 function isForeignName(layout: Layout, name: string): boolean {

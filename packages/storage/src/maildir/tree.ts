@@ -35,6 +35,11 @@ export async function readTree(context: Context): Promise<TreeSnapshot> {
   if (byPath.has('INBOX') && !found.mailboxes.some(isInbox)) {
     throw new StoreError('Temporary', `INBOX has vanished from ${layout.roots.inbox}: is a file system not mounted?`);
   }
+  for (const path of found.dangling) {
+    const link = `${layout.print(path)} is a link that leads to no mail folder`;
+    if (byPath.has(pathKey(path))) throw new StoreError('Temporary', `${link} any more: is a file system not mounted?`);
+    context.warn(`${link}; it is left alone`);
+  }
   const { boxes, changed } = await openBoxes(context, found.mailboxes, heads, byPath);
   const log = new ChangeLog(layout.roots.index);
   await noteRenames(context, boxes, heads, log);

@@ -422,6 +422,43 @@ describe('a Maildir that is moved about', () => {
     await expect(place.open()).rejects.toMatchObject({ code: 'Temporary' });
   });
 
+  test('a link is the mailbox that it leads to, each only once, and never deleted because a disk is missing', async () => {
+    const place = await makePlace();
+    const disk = join(makeHome(), 'disk');
+    fs.mkdirSync(disk);
+    fs.renameSync(place.folder('B'), join(disk, 'B'));
+    fs.symlinkSync(join(disk, 'B'), place.folder('B'));
+    fs.symlinkSync(join(disk, 'B'), place.folder('C'));
+    fs.symlinkSync('.', place.folder('Loop'));
+    fs.symlinkSync('.A', place.folder('Twin'));
+    fs.symlinkSync('/', place.folder('Dangling'));
+    const warnings: string[] = [];
+    await using store = await place.open({ warn: (message) => warnings.push(message) });
+    const names = async (): Promise<string[]> =>
+      (await store.readTree()).nodes.filter(({ exists }) => exists).map(({ path }) => path.join('.'));
+    expect(await names()).toEqual(['A', 'B', 'INBOX']);
+    expect(warnings.map((text) => text.replace(/^.*Maildir\/\./, '')).toSorted()).toEqual([
+      'C is left alone: it leads to a folder that is synchronised under another name',
+      'Dangling is a link that leads to no mail folder; it is left alone',
+      'Loop is left alone: it leads to a folder that is synchronised under another name',
+      'Twin is left alone: it leads to a folder that is synchronised under another name',
+    ]);
+    await using mailbox = await mustOpen(store, B);
+    await save(mailbox, 4);
+    expect(await mails(mailbox)).toBe(`${ALL} 4=guid-4`);
+    await expect(store.createMailbox(['Dangling'], { guid: A, uidValidity: 9, createdAt: 0 })).rejects.toMatchObject({
+      code: 'AlreadyExists',
+    });
+    fs.renameSync(disk, `${disk}-unmounted`);
+    await expect(store.readTree()).rejects.toMatchObject({
+      code: 'Temporary',
+      message: 'B is a link that leads to no mail folder any more: is a file system not mounted?',
+    });
+    fs.renameSync(`${disk}-unmounted`, disk);
+    await store.deleteMailbox(['B'], B, 1);
+    expect(fs.readdirSync(disk)).toEqual(['B']);
+  });
+
   test('a folder that another program renamed is the same mailbox under a new name', async () => {
     const place = await makePlace();
     fs.renameSync(place.folder('A'), place.folder('Z'));
