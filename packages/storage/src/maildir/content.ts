@@ -5,6 +5,7 @@ import type { Body } from '@dsync/protocol';
 
 import { isErrno, StoreError } from '../errors.ts';
 import type { MailContent } from '../mail-store.ts';
+import { mustUnpack, type ReadAt, unpacked, unpackWhole } from './compressed.ts';
 import { sizeIn } from './file-name.ts';
 import type { Pop3Note } from './pop3-notes.ts';
 import { SizeCounter } from './virtual-size.ts';
@@ -40,7 +41,7 @@ class FoundContent implements MailContent {
  * null if there is no such file. A mail that is expunged while it is open can be read to its end.
  * @throws {StoreError}
  */
-export function openContent(path: string, note: Pop3Note): MailContent | null {
+export function openContent(path: string, base: string, note: Pop3Note): MailContent | null {
   let fd: number;
   try {
     fd = fs.openSync(path, 'r');
@@ -51,10 +52,13 @@ export function openContent(path: string, note: Pop3Note): MailContent | null {
   let stays = false;
   try {
     const stat = fs.fstatSync(fd);
-    stays = stat.size > CHUNK;
-    return stays
-      ? new FoundContent(stat, chunks(fd, path), note, fd)
-      : new FoundContent(stat, readWhole(fd, stat.size), note, null);
+    const whole = stat.size > CHUNK ? null : readWhole(fd, stat.size);
+    const read: ReadAt = whole === null ? readFrom(fd) : (at, length) => whole.subarray(at, at + length);
+    const isPacked = mustUnpack(path, base, whole?.length ?? stat.size, read);
+    if (whole !== null && !isPacked) return new FoundContent(stat, whole, note, null);
+    stays = true;
+    const body = chunks(fd, path);
+    return new FoundContent(stat, isPacked ? unpacked(body, path) : body, note, fd);
   } catch (cause) {
     throw StoreError.from(cause, `cannot read ${path}`);
   } finally {
@@ -62,7 +66,14 @@ export function openContent(path: string, note: Pop3Note): MailContent | null {
   }
 }
 
-function readWhole(fd: number, size: number): Uint8Array {
+function readFrom(fd: number): ReadAt {
+  return (at, length) => {
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, fs.readSync(fd, bytes, 0, length, at));
+  };
+}
+
+function readWhole(fd: number, size: number): Buffer {
   const bytes = space(size);
   let length = 0;
   for (let n = -1; n !== 0 && length < size; length += n) n = fs.readSync(fd, bytes, length, size - length, length);
@@ -88,6 +99,10 @@ export function virtualSizeOf(path: string, base: string, fields: string): numbe
   const counter = new SizeCounter();
   const fd = fs.openSync(path, 'r');
   try {
+    if (mustUnpack(path, base, fs.fstatSync(fd).size, readFrom(fd))) {
+      counter.add(unpackWhole(fs.readFileSync(fd), path));
+      return counter.virtual;
+    }
     const buffer = Buffer.allocUnsafe(CHUNK);
     for (let n = fs.readSync(fd, buffer); n > 0; n = fs.readSync(fd, buffer)) counter.add(buffer.subarray(0, n));
   } finally {

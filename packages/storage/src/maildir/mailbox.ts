@@ -88,11 +88,11 @@ export class MaildirMailbox implements Mailbox {
     if (mail === undefined || mail.guid !== guid) return null;
     const base = baseOf(mail);
     const note = this.#pop3.of(base);
-    const opened = openContent(box.folder.path(mail.name), note);
+    const opened = openContent(box.folder.path(mail.name), base, note);
     if (opened !== null) return opened;
     // Renamed by somebody (a flag was set), or gone.
     const at = box.folder.list().get(base)?.at;
-    return at === undefined ? null : openContent(box.folder.path(at), note);
+    return at === undefined ? null : openContent(box.folder.path(at), base, note);
   }
 
   async begin(): Promise<MailboxTransaction> {
