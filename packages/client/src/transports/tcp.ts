@@ -94,7 +94,7 @@ function established<S extends Socket | TLSSocket>(
         ),
       timeoutMs,
     );
-    socket.once('error', (cause: Error) => fail(connectError(where, cause)));
+    socket.once('error', (cause: Error) => fail(connectError(where, event, cause)));
     socket.once(event, () => {
       clearTimeout(timer);
       socket.removeAllListeners('error');
@@ -115,9 +115,16 @@ const STRANGERS: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
 ]);
 
-function connectError(where: string, cause: Error): TransportError {
+/** What becomes of a TLS handshake with who speaks something else. */
+const NO_TLS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER']);
+
+function connectError(where: string, event: 'connect' | 'secureConnect', cause: Error): TransportError {
   const code = 'code' in cause ? String(cause.code) : 'Connect';
-  const hint = STRANGERS.has(code) ? '; an authority of one’s own is named with ssl_client_ca_file' : '';
+  const hint = STRANGERS.has(code)
+    ? '; an authority of one’s own is named with ssl_client_ca_file'
+    : event === 'secureConnect' && NO_TLS.has(code)
+      ? '; is that a port where TLS is spoken at once?'
+      : '';
   return new TransportError(code, `connect(${where}) failed: ${cause.message}${hint}`, code === 'ENOTFOUND' ? 68 : 75, {
     cause,
   });

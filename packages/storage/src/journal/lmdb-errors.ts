@@ -37,7 +37,8 @@ function isFull(file: string): boolean {
 }
 
 function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  // Behind its reason lmdb tells of pages and buffers.
+  return error instanceof Error ? error.message.replace(/: Attempting to .*$/s, '') : String(error);
 }
 
 const LMDB_DAMAGE: ReadonlyMap<number, string> = new Map([

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { StoreError } from '../errors.ts';
+import { isErrno, StoreError } from '../errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openLmdbJournal } from '../journal/lmdb-journal.ts';
 import { setAside } from '../journal/set-aside.ts';
@@ -28,11 +28,20 @@ async function openFile(file: string, fsync: 'on' | 'off', warn: (message: strin
   try {
     return await openOwned(file, fsync, owner);
   } catch (cause) {
+    if (cause instanceof StoreError && cause.code === 'Permission') throw withRemedy(cause, owner.uid);
     if (!(cause instanceof StoreError && cause.code === 'Corrupt')) throw cause;
     const aside = setAside(file);
     warn(`${cause.message}; it is kept as ${aside}, the next comparison is a full one`);
     return openOwned(file, fsync, owner);
   }
+}
+
+/** It is the first thing that a run writes to: whoever may not do that hears here what could be done. */
+function withRemedy(error: StoreError, owner: number): StoreError {
+  const remedy = isErrno(error.cause, 'EROFS')
+    ? 'INDEX=FOLDER in the mail location, and CONTROL=FOLDER while mails have no UIDs, name other places to write to'
+    : `the folder belongs to user ${owner}, and this process is user ${process.geteuid?.() ?? '?'}`;
+  return new StoreError(error.code, `${error.message}; ${remedy}`, { cause: error.cause });
 }
 
 async function openOwned(file: string, fsync: 'on' | 'off', owner: ReturnType<typeof ownershipOf>): Promise<Journal> {

@@ -184,5 +184,8 @@ function dropRepeated(records: UidlistRecord[]): UidlistRecord[] {
 }
 
 function corrupt(file: string, line: number, what: string): StoreError {
-  return new StoreError('Corrupt', `${file} line ${line}: ${what}`);
+  return new StoreError(
+    'Corrupt',
+    `${file} line ${line}: ${what}; once it is moved away, it is made anew with the UIDs that the journal knows`,
+  );
 }

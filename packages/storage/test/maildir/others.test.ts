@@ -326,9 +326,12 @@ describe('a Maildir whose side files suffer', () => {
     await using store = await place.open();
     await expect(store.readTree()).rejects.toMatchObject({
       code: 'Corrupt',
-      message: expect.stringContaining('dovecot-uidlist line 5'),
+      message: expect.stringMatching(/dovecot-uidlist line 5: .*; once it is moved away, it is made anew/),
     });
     expect(fs.readFileSync(file, 'utf8')).toBe(before);
+    fs.rmSync(file);
+    await store.readTree();
+    expect(fs.readFileSync(file, 'utf8')).toBe(before.replace('rubbish\n', ''));
     expect(place.files('A')).toHaveLength(3);
   });
 
@@ -611,6 +614,28 @@ test('an unchanged store is known by a few stats, however many mails are in it',
 });
 
 describeWith(['root'], 'a disk that may only be read', () => {
+  test('is read with other places for what has to be written', async () => {
+    const mount = makeHome();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'none', mount]);
+    try {
+      const place = new Place(join(mount, 'Maildir'));
+      for (const part of ['cur', 'new', 'tmp']) fs.mkdirSync(join(place.root, part), { recursive: true });
+      fs.writeFileSync(join(place.root, 'cur/1700000001.M9P1.x:2,S'), 'x\n');
+      execFileSync('mount', ['-o', 'remount,ro', mount]);
+      await expect(place.open()).rejects.toMatchObject({
+        code: 'Permission',
+        message: expect.stringMatching(/EROFS.*; INDEX=FOLDER in the mail location, and CONTROL=FOLDER/),
+      });
+      const aside = makeHome();
+      await using store = await place.open({ indexDir: join(aside, 'index'), control: join(aside, 'control') });
+      const guid = (await store.readTree()).nodes[0]?.mailbox?.guid;
+      await using mailbox = await mustOpen(store, guid);
+      expect(await mails(mailbox)).toBe('1=1700000001.M9P1.x');
+    } finally {
+      execFileSync('umount', ['-l', mount]);
+    }
+  });
+
   test('is said to be so', async () => {
     const mount = makeHome();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'none', mount]);
