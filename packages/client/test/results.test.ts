@@ -1,5 +1,5 @@
 /** What a run prints: the result, as text and as JSON, the plan of a dry run, the log. */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
@@ -72,6 +72,16 @@ test('--json tells of a state that could not be read', async () => {
     algorithm: 'full',
     warnings: [expect.stringMatching(/^Invalid -s state: .*; all mailboxes are compared in full$/)],
   });
+});
+
+test('--json has the warnings, as stderr has them', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  mkdirSync(join(place.maildir('a'), '.~other'));
+  const outcome = await place.sync('--json');
+  const warning = `directory ${place.maildir('a')}/.~other is left alone: its name is no mailbox's`;
+  expect(outcome.stderr).toBe(`dsync(u1): Warning: ${warning}\n`);
+  expect(JSON.parse(outcome.stdout)).toMatchObject({ result: 'ok', exitCode: 0, warnings: [warning] });
 });
 
 test('a dry run prints both sides’ plan and makes nothing', async () => {

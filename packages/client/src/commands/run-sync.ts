@@ -14,6 +14,7 @@ import { printSummary } from '../report/summary.ts';
 import { warnOnce } from '../report/warn-once.ts';
 import type { Connection } from '../transports/connection.ts';
 import { openConnection } from '../transports/open.ts';
+import { Interruption } from './interruption.ts';
 
 /** `sync` or `backup` with its words, for one or more users. */
 export interface SyncCommand {
@@ -37,7 +38,9 @@ export async function runSync(command: SyncCommand): Promise<number> {
     now: Date.now(),
     environmentUser: process.env['USER'],
   });
-  const log = warnOnce(command.log.of(request.user));
+  const warnings: string[] = [];
+  const log = warnOnce(command.log.of(request.user), (text) => warnings.push(text));
+  using interruption = new Interruption();
   if (request.stateError !== null) log.error(stateWarning(request.stateError));
   const started = monotonicMs();
   const facts = (separator: string): RunFacts => ({
@@ -46,8 +49,8 @@ export async function runSync(command: SyncCommand): Promise<number> {
     durationMs: Math.round(monotonicMs() - started),
   });
   try {
-    const { report, separator } = await run(request, settings, log);
-    const result = resultOf(report, facts(separator));
+    const { report, separator } = await run(request, settings, log, interruption);
+    const result = resultOf(report, facts(separator), warnings);
     printResult(result, request, separator);
     for (const text of report.warnings) log.warning(text);
     if (report.unexpected.length > 0) {
@@ -57,11 +60,11 @@ export async function runSync(command: SyncCommand): Promise<number> {
     }
     return result.exitCode;
   } catch (error) {
-    const described = describeError(error);
+    const described = describeError(interruption.error ?? error);
     log.error(described.message);
     await log.flush();
     if (log.level === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
-    if (request.json) process.stdout.write(printJson(resultOfError(described, facts('/'))));
+    if (request.json) process.stdout.write(printJson(resultOfError(described, facts('/'), warnings)));
     else if (request.printState) process.stdout.write('\n');
     return described.exit;
   }
@@ -71,6 +74,7 @@ async function run(
   request: SyncRequest,
   settings: Settings,
   log: Log,
+  interruption: Interruption,
 ): Promise<{ readonly report: SyncReport; readonly separator: string }> {
   const user = resolveUser(settings, request.user, (text) => log.debug(text));
   const destination = parseDestination(request.destination);
@@ -94,6 +98,7 @@ async function run(
   }
   await using store = opened.value;
   const connection = connected.value;
+  interruption.cuts(connection.carrier);
   let report: SyncReport;
   try {
     const selection = await resolveSpecialUses(request.options.selection, user.namespaces, store);

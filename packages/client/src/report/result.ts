@@ -72,7 +72,8 @@ export function stateWarning(reason: string): string {
   return `Invalid -s state: ${reason}; all mailboxes are compared in full`;
 }
 
-export function resultOf(report: SyncReport, facts: RunFacts): Result {
+/** @param warnings what the log has said so far, in the programs' own words */
+export function resultOf(report: SyncReport, facts: RunFacts, warnings: readonly string[]): Result {
   const changed = report.unexpected.length > 0;
   return {
     ...common(facts),
@@ -90,18 +91,18 @@ export function resultOf(report: SyncReport, facts: RunFacts): Result {
       remote,
     })),
     ...(report.dryRun ? { plan: planOf(report, facts.separator) } : {}),
-    warnings: [
-      ...(facts.request.stateError === null ? [] : [stateWarning(facts.request.stateError)]),
-      ...report.warnings,
-      ...report.unexpected,
-    ],
+    warnings: [...new Set([...before(facts), ...warnings, ...report.warnings, ...report.unexpected])],
     error: null,
   };
 }
 
 /** The result of a run that failed, of whose counts and bytes nothing is known. */
-export function resultOfError(error: DescribedError, facts: RunFacts): Result {
-  return failed(error, common(facts));
+export function resultOfError(error: DescribedError, facts: RunFacts, warnings: readonly string[]): Result {
+  return { ...failed(error, common(facts)), warnings: [...before(facts), ...warnings] };
+}
+
+function before({ request }: RunFacts): readonly string[] {
+  return request.stateError === null ? [] : [stateWarning(request.stateError)];
 }
 
 /** Of a command line or settings that no run could be made of. */

@@ -1,7 +1,10 @@
 import type { Log } from '@dsync/server';
 
-/** The same log, in which no warning is said twice: a run says it when it happens, and its report, which may be both ends’, again. */
-export function warnOnce(log: Log): Log {
+/**
+ * The same log, in which no warning is said twice: a run says it when it happens, and its report, which may be both ends’, again.
+ * @param onWarning gets each once
+ */
+export function warnOnce(log: Log, onWarning: (text: string) => void): Log {
   const said = new Set<string>();
   return {
     level: log.level,
@@ -9,12 +12,13 @@ export function warnOnce(log: Log): Log {
     warning: (text) => {
       if (said.has(text)) return;
       said.add(text);
+      onWarning(text);
       log.warning(text);
     },
     info: (text) => log.info(text),
     debug: (text) => log.debug(text),
     passOn: (line) => log.passOn(line),
-    of: (user) => warnOnce(log.of(user)),
+    of: (user) => warnOnce(log.of(user), onWarning),
     flush: () => log.flush(),
   };
 }
