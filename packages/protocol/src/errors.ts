@@ -38,6 +38,12 @@ export class ProtocolError extends Error {
   }
 }
 
+/** What reading a peer's bytes threw, as the error that ends the session: `Garbage` if it is none of the protocol's. */
+export function readingError(thrown: unknown): ProtocolError {
+  if (thrown instanceof ProtocolError) return thrown;
+  return new ProtocolError('Garbage', 'the peer cannot be understood', { cause: thrown });
+}
+
 /** What was thrown, as an Error; only a foreign program's fault throws anything else. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { createPipe, openChannel, uid, ProtocolError, type Body, type Channel } from '@dsync/protocol';
+import { createPipe, openChannel, uid, ProtocolError, type Channel } from '@dsync/protocol';
+import { bytesOf } from './helpers.ts';
 import { BOX } from './sample-messages.ts';
 
 async function pair(): Promise<readonly [Channel, Channel]> {
@@ -9,14 +10,6 @@ async function pair(): Promise<readonly [Channel, Channel]> {
     openChannel(a, { role: 'master', handshake: { kind: 'handshake', hostname: 'm', algorithm: 'c' } }),
     openChannel(b, { role: 'slave', handshake: { kind: 'handshake', hostname: 's' } }),
   ]);
-}
-
-async function read(body: Body | undefined): Promise<Buffer> {
-  if (body === undefined) return Buffer.alloc(0);
-  if (body instanceof Uint8Array) return Buffer.from(body);
-  const parts: Uint8Array[] = [];
-  for await (const part of body) parts.push(part);
-  return Buffer.concat(parts);
 }
 
 describe('a session between two of us', () => {
@@ -59,7 +52,7 @@ describe('a session between two of us', () => {
     for (let i = 0; i < 3; i++) {
       const mail = await conversation.receive();
       if (mail.kind !== 'mail') throw new Error(mail.kind);
-      bodies.push(`${mail.guid}:${(await read(mail.body)).length}`);
+      bodies.push(`${mail.guid}:${(await bytesOf(mail.body)).length}`);
     }
     expect(bodies).toEqual(['a:5', 'b:300000', 'c:0']);
     expect(await conversation.receive()).toEqual({ kind: 'listEnd' });

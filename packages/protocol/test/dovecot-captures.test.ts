@@ -1,21 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 
-import type { Body, Received } from '@dsync/protocol';
+import type { Received } from '@dsync/protocol';
 
 import { printMessage } from '../src/dialects/dovecot/lines.ts';
 import { TextBody } from '../src/dialects/dovecot/text-body.ts';
 import { DotStuffer, VALUE_END } from '../src/dialects/dovecot/value-stream.ts';
 import { CAPTURES, decode, dsyncBytes } from '../test-kit/captures.ts';
+import { bytesOf } from './helpers.ts';
 
 /** Captures without a session: the server refused the login or the user. */
 const NO_SESSION = new Set(['08-auth-failure', '09-unknown-user']);
-
-async function bytesOf(body: Body): Promise<Buffer> {
-  if (body instanceof Uint8Array) return Buffer.from(body);
-  const parts: Uint8Array[] = [];
-  for await (const part of body) parts.push(part);
-  return Buffer.concat(parts);
-}
 
 /** All messages written by us, in order. */
 async function encode(messages: readonly Received[]): Promise<Buffer> {

@@ -2,17 +2,10 @@ import type { Duplex } from 'node:stream';
 
 import { describe, expect, test } from '@jest/globals';
 
-import {
-  createPipe,
-  openChannel,
-  uid,
-  type Body,
-  type Channel,
-  type ChannelOptions,
-  type Received,
-} from '@dsync/protocol';
+import { createPipe, openChannel, uid, type Channel, type ChannelOptions, type Received } from '@dsync/protocol';
 
 import { printPreamble } from '../src/handshake/preamble.ts';
+import { bytesOf, settle } from './helpers.ts';
 import { BOX, GUID, STATE } from './sample-messages.ts';
 
 const END = { kind: 'listEnd' } as const;
@@ -55,18 +48,6 @@ async function raw(
       return all.slice(all.indexOf('\n.\n') + 3);
     },
   };
-}
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-async function read(body: Body | undefined): Promise<Buffer> {
-  if (body === undefined) return Buffer.alloc(0);
-  if (body instanceof Uint8Array) return Buffer.from(body);
-  const parts: Uint8Array[] = [];
-  for await (const part of body) parts.push(part);
-  return Buffer.concat(parts);
 }
 
 async function take(receive: () => Promise<Received>, count: number): Promise<string[]> {
@@ -132,7 +113,7 @@ describe('a session in text between two of us', () => {
         await mailbox.receive();
         await mailbox.send(BOX);
         for (let mail = await mailbox.receive(); mail.kind === 'mail'; mail = await mailbox.receive()) {
-          const bytes = await read(mail.body);
+          const bytes = await bytesOf(mail.body);
           sizes.push(bytes.length);
           if (bytes.length > 1) expect(bytes.equals(large)).toBe(true);
         }
@@ -268,9 +249,8 @@ describe('a Dovecot at the other end', () => {
       await take(() => mailbox?.receive() ?? Promise.reject(new Error('no mailbox')), 5);
     };
     await expect(read()).rejects.toMatchObject({ name: 'ProtocolError', code });
-    await expect(channel.session.send(END))
-      .resolves.toBeUndefined()
-      .catch(() => undefined);
+    // Whether that is refused depends on how it ended; it must not wait for ever.
+    await channel.session.send(END).catch(() => undefined);
     await channel.abort('no');
   });
 
@@ -328,7 +308,7 @@ describe('a Dovecot at the other end', () => {
     await settle();
     expect(written).toBeLessThan(4 * 1024 * 1024);
     if (mail.kind !== 'mail') throw new Error(mail.kind);
-    expect((await read(mail.body)).length).toBe(20 * 1024 * 1024);
+    expect((await bytesOf(mail.body)).length).toBe(20 * 1024 * 1024);
     expect(await mailbox.receive()).toEqual(END);
     await channel.close();
   }, 20_000);

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 
 import { createPipe, openChannel, uid, type Channel, type ChannelOptions, type Conversation } from '@dsync/protocol';
+import { settle } from './helpers.ts';
 import { BOX, STATE } from './sample-messages.ts';
 
 const MAIL = { kind: 'mail', guid: 'g', stream: true } as const;
@@ -18,11 +19,6 @@ async function accept(channel: Channel): Promise<Conversation> {
   if (mailbox === null) throw new Error('no mailbox');
   await mailbox.receive();
   return mailbox;
-}
-
-/** Turns of the event loop, enough for everything that can happen without us to have happened. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function* endless(count: { n: number }): AsyncGenerator<Uint8Array> {

@@ -159,6 +159,18 @@ export interface NewMail {
   readonly pop3Order?: number;
 }
 
+/** What a mail gets whose bytes are here already, and bring their dates along. */
+export type PlacedMail = Omit<NewMail, 'received' | 'saved'>;
+
+/** What of a mailbox's numbers a transaction sets. */
+export interface MailboxNumbers {
+  readonly guid?: MailboxGuid;
+  readonly uidValidity?: number;
+  readonly uidNext?: number;
+  readonly highestModseq?: Modseq;
+  readonly firstRecentUid?: number;
+}
+
 /** What a commit did; the counts are of mails. */
 export interface CommitResult {
   /**
@@ -190,7 +202,7 @@ export interface MailboxTransaction extends AsyncDisposable {
    */
   save(mail: NewMail, body: Body): Promise<void>;
   /** One more mail with the bytes of `from`, a mail of this mailbox that may be expunged in the same transaction. */
-  copy(from: Uid, mail: Omit<NewMail, 'received' | 'saved'>): void;
+  copy(from: Uid, mail: PlacedMail): void;
   /** Gives a mail another UID (≥ UIDNEXT); everything else of it stays. The old UID becomes expunged. */
   renumber(from: Uid, to: Uid): void;
   /**
@@ -206,15 +218,9 @@ export interface MailboxTransaction extends AsyncDisposable {
    */
   rebuild(as: { readonly guid: MailboxGuid; readonly uidValidity: number }): void;
   /** With `rebuild`: keeps the local mail `from` under this UID with these flags, without copying bytes. */
-  keep(from: Uid, as: Omit<NewMail, 'received' | 'saved'>): void;
+  keep(from: Uid, as: PlacedMail): void;
   /** Mailbox numbers; `uidNext`, `highestModseq`, `firstRecentUid` only ever raise (except after `rebuild`). */
-  update(numbers: {
-    readonly guid?: MailboxGuid;
-    readonly uidValidity?: number;
-    readonly uidNext?: number;
-    readonly highestModseq?: Modseq;
-    readonly firstRecentUid?: number;
-  }): void;
+  update(numbers: MailboxNumbers): void;
   /** Sets (or with null deletes) a metadata entry, as a sync's change. */
   setAttribute(attribute: Attribute): void;
   /** @throws {StoreError} as for `save`; the mailbox is then as before */

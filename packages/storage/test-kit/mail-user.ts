@@ -1,6 +1,6 @@
 /** What users and administrators do to a store between syncs, whatever its driver. */
-import type { MailboxGuid, MailboxPath, MailGuid, Modseq, Uid } from '@dsync/protocol';
-import type { Delivery, InitialMailbox } from '@dsync/storage';
+import type { MailboxGuid, MailboxPath, MailGuid, Uid } from '@dsync/protocol';
+import type { Delivery, InitialMailbox, MailboxNumbers } from '@dsync/storage';
 
 /**
  * Nothing here is a sync's doing, so every change counts as one that a user made. Paths are names as in `MailStore`.
@@ -31,15 +31,7 @@ export interface MailUser {
   subscribe(path: MailboxPath): Promise<void>;
   unsubscribe(path: MailboxPath): Promise<void>;
   /** An administrator's change; `uidNext` and `highestModseq` only raise. */
-  update(
-    path: MailboxPath,
-    numbers: {
-      readonly guid?: MailboxGuid;
-      readonly uidValidity?: number;
-      readonly uidNext?: number;
-      readonly highestModseq?: Modseq;
-    },
-  ): Promise<void>;
+  update(path: MailboxPath, numbers: Omit<MailboxNumbers, 'firstRecentUid'>): Promise<void>;
   /** Sets (null: deletes) a metadata entry; `key` begins with `/private/` or `/shared/`. An empty path: the server's. */
   setAttribute(path: MailboxPath, key: string, value: string | null): Promise<void>;
   /** A client opens the mailbox read-write: no mail is recent for the next one. */

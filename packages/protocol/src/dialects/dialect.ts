@@ -1,4 +1,4 @@
-import type { Conversation } from '../channel.ts';
+import type { Channel } from '../channel.ts';
 import type { Preamble } from '../handshake/preamble.ts';
 import type { Wire } from '../session/wire.ts';
 
@@ -16,13 +16,10 @@ export interface DialectContext {
 }
 
 /** A session in one dialect: `Channel` without what all dialects have in common. */
-export interface DialectSession {
-  readonly window: number;
-  readonly session: Conversation;
-  openMailbox(): Conversation;
-  endMailboxes(): Promise<void>;
-  acceptMailbox(): Promise<Conversation | null>;
-  flush(): Promise<void>;
+export interface DialectSession extends Pick<
+  Channel,
+  'window' | 'session' | 'openMailbox' | 'endMailboxes' | 'acceptMailbox' | 'flush'
+> {
   /** Hands to the wire what was gathered, without waiting; never throws. */
   seal(): void;
   /** The last bytes of a session that we leave with a reason. */

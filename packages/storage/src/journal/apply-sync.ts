@@ -3,6 +3,8 @@ import type { MailboxGuid, MailGuid, Modseq, Uid } from '@dsync/protocol';
 
 import { addToDigest, attributeDigest, mailDigest, subtractFromDigest } from '../digest.ts';
 import { StoreError } from '../errors.ts';
+import type { MailboxNumbers } from '../mail-store.ts';
+import { freshMail } from './fresh-mail.ts';
 import type { Journal, JournalAttribute, JournalExpunge, JournalHead, JournalMail, JournalStep } from './journal.ts';
 import { normalKeywords, withoutKeywords } from './keywords.ts';
 
@@ -57,13 +59,7 @@ export interface SyncChanges {
   /** Everything that was there before is gone without history; `saved` is all there is. */
   readonly rebuilt?: boolean;
   readonly attributes?: Iterable<JournalAttribute>;
-  readonly numbers?: {
-    readonly guid?: MailboxGuid;
-    readonly uidValidity?: number;
-    readonly uidNext?: number;
-    readonly highestModseq?: Modseq;
-    readonly firstRecentUid?: number;
-  };
+  readonly numbers?: MailboxNumbers;
   /** Of the mailbox as it is afterwards. */
   readonly fingerprint: string;
 }
@@ -120,19 +116,7 @@ class Book {
   }
 
   save(mail: SyncedMail): void {
-    const row: JournalMail = {
-      uid: mail.uid,
-      guid: mail.guid,
-      modseq: this.#atLeast(mail.modseq),
-      flags: mail.flags,
-      keywords: normalKeywords(mail.keywords),
-      addedFlags: 0,
-      removedFlags: 0,
-      addedKeywords: [],
-      removedKeywords: [],
-      name: mail.name,
-    };
-    this.#put(row);
+    this.#put(freshMail(mail, this.#atLeast(mail.modseq)));
     this.#messages++;
   }
 

@@ -14,6 +14,7 @@ import {
 } from '@dsync/protocol';
 
 import { addToDigest, mailDigest, subtractFromDigest } from '../digest.ts';
+import { freshMail } from './fresh-mail.ts';
 import type { JournalExpunge, JournalHead, JournalMail, JournalStep } from './journal.ts';
 import { normalKeywords, sameKeywords, withoutKeywords } from './keywords.ts';
 
@@ -98,7 +99,7 @@ export function countedModseq(head: JournalHead, mail: JournalMail): Modseq {
 }
 
 function baseline(listing: Listing, modseq: Modseq, digestOfAttributes: bigint): JournalStep {
-  const put = listing.mails.map((mail) => newMail(mail, modseq));
+  const put = listing.mails.map((mail) => freshMail(mail, modseq));
   const digest = put.reduce((sum, mail) => addToDigest(sum, mailDigest(mail)), digestOfAttributes);
   const { mails, passed: _, others, ...numbers } = listing;
   const readTo = readToOf(others);
@@ -152,7 +153,7 @@ function compare({ head, mails }: Remembered, listing: Listing): Observation {
   for (const now of arrived) {
     const action = untold(null, now, undone?.get(now.uid));
     if (action !== null) tally.next(action.modseq);
-    const mail = withUndone(newMail(now, tally.highest), action, tally.highest);
+    const mail = withUndone(freshMail(now, tally.highest), action, tally.highest);
     tally.add(mail);
     put.push(mail);
   }
@@ -229,24 +230,9 @@ class Tally {
   }
 }
 
-function newMail(mail: ObservedMail, modseq: Modseq): JournalMail {
-  return {
-    uid: mail.uid,
-    guid: mail.guid,
-    modseq,
-    flags: mail.flags,
-    keywords: normalKeywords(mail.keywords),
-    addedFlags: 0,
-    removedFlags: 0,
-    addedKeywords: [],
-    removedKeywords: [],
-    name: mail.name,
-  };
-}
-
 function changedMail(before: JournalMail, now: ObservedMail, modseq: Modseq): JournalMail {
   // Another mail under the same UID: nobody's action on the former one is an action on this.
-  if (before.guid !== now.guid) return newMail(now, modseq);
+  if (before.guid !== now.guid) return freshMail(now, modseq);
   const keywords = normalKeywords(now.keywords);
   const added = now.flags & ~before.flags;
   const removed = before.flags & ~now.flags;

@@ -8,18 +8,19 @@ import type { MailboxMemory } from '../journal/apply-sync.ts';
 import type { JournalMail } from '../journal/journal.ts';
 import { withoutKeywords } from '../journal/keywords.ts';
 import { settleUids, type SettledUids } from '../journal/settle-uids.ts';
+import type { PlacedMail } from '../mail-store.ts';
 import { makeBase, parseFileName, printFileName, sizeIn, type BaseClock } from './file-name.ts';
 import { addKeywords, keywordsOf, lettersFor, type KeywordLetters } from './keywords-file.ts';
 import { baseOf } from './mail-identity.ts';
 import { firstUnshown } from './recent.ts';
 import type { UidlistRecord } from './uidlist.ts';
 import { uidNextOf, type View } from './view.ts';
-import { placeOf, type FlagChange, type Placed, type Work } from './work.ts';
+import { placeOf, type FlagChange, type Work } from './work.ts';
 
 /** A new mail: it is in tmp/ (a save), is to be linked there from `source` (a copy), or lies where it is to stay. */
 export interface PlannedMail {
   readonly how: 'save' | 'copy' | 'keep';
-  readonly mail: Placed;
+  readonly mail: PlacedMail;
   readonly uid: Uid;
   readonly keywords: readonly string[];
   readonly base: string;
@@ -198,7 +199,7 @@ function baseOfCopy(of: string, clock: BaseClock): string {
 }
 
 function place(
-  mail: Placed,
+  mail: PlacedMail,
   base: string,
   letters: KeywordLetters,
   uid: Uid,

@@ -5,7 +5,14 @@ import fs from 'node:fs';
 import { monotonicMs, type Body, type MailboxGuid, type MailGuid, type Uid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
-import type { Attribute, CommitResult, MailboxTransaction, NewMail } from '../mail-store.ts';
+import type {
+  Attribute,
+  CommitResult,
+  MailboxNumbers,
+  MailboxTransaction,
+  NewMail,
+  PlacedMail,
+} from '../mail-store.ts';
 import type { Box } from './box.ts';
 import { commit } from './commit.ts';
 import { canBeBase, makeBase } from './file-name.ts';
@@ -13,7 +20,7 @@ import { attempt, type Ownership } from './files.ts';
 import { measure, writeStream, writeWhole, type Written } from './incoming.ts';
 import { addKeywords, lettersFor, type KeywordLetters } from './keywords-file.ts';
 import { Workshop } from './temporary.ts';
-import { placeOf, type Numbers, type Placed, type SavedMail, type Work } from './work.ts';
+import { placeOf, type SavedMail, type Work } from './work.ts';
 
 /** A turn of the loop for everybody else after so much work at a stretch. */
 const STRETCH_MS = 8;
@@ -68,11 +75,11 @@ export class MaildirTransaction implements MailboxTransaction {
     await breathe();
   }
 
-  copy(from: Uid, mail: Placed): void {
+  copy(from: Uid, mail: PlacedMail): void {
     this.#take('copy', from, mail);
   }
 
-  keep(from: Uid, as: Placed): void {
+  keep(from: Uid, as: PlacedMail): void {
     this.#take('keep', from, as);
   }
 
@@ -97,7 +104,7 @@ export class MaildirTransaction implements MailboxTransaction {
     this.#work.rebuild = as;
   }
 
-  update(numbers: Numbers): void {
+  update(numbers: MailboxNumbers): void {
     this.#use();
     this.#work.numbers = { ...this.#work.numbers, ...numbers };
   }
@@ -178,7 +185,7 @@ export class MaildirTransaction implements MailboxTransaction {
     return lettersFor(this.#letters, keywords).text;
   }
 
-  #take(how: 'copy' | 'keep', from: Uid, mail: Placed): void {
+  #take(how: 'copy' | 'keep', from: Uid, mail: PlacedMail): void {
     this.#use();
     const source = this.#box.memory().mail(from);
     // Expunged by somebody else meanwhile: there is nothing left to copy, and the other side has it still.

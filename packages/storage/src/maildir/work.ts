@@ -2,19 +2,13 @@
 import type { MailboxGuid, MailGuid, Uid } from '@dsync/protocol';
 
 import type { JournalMail } from '../journal/journal.ts';
-import type { Attribute, MailboxTransaction, NewMail } from '../mail-store.ts';
+import type { Attribute, MailboxNumbers, PlacedMail } from '../mail-store.ts';
 import { printFileName } from './file-name.ts';
 import type { Workshop } from './temporary.ts';
 
-/** What `MailboxTransaction.update` takes. */
-export type Numbers = Parameters<MailboxTransaction['update']>[0];
-
-/** What a mail gets whose bytes bring their dates along. */
-export type Placed = Omit<NewMail, 'received' | 'saved'>;
-
 /** A mail that lies in tmp/ under a name that holds the one that it is to have (`workshop.name(at)`). */
 export interface SavedMail {
-  readonly mail: Placed;
+  readonly mail: PlacedMail;
   /** `cur/…` or `new/…`. */
   readonly at: string;
   readonly base: string;
@@ -23,7 +17,7 @@ export interface SavedMail {
 /** A mail whose bytes are in the mailbox already. */
 export interface CopiedMail {
   readonly how: 'copy' | 'keep';
-  readonly mail: Placed;
+  readonly mail: PlacedMail;
   /** The mail whose bytes it has, as it was remembered. */
   readonly source: JournalMail;
 }
@@ -46,7 +40,7 @@ export interface Work {
   readonly expunged: Map<Uid, MailGuid>;
   readonly attributes: Attribute[];
   rebuild: { readonly guid: MailboxGuid; readonly uidValidity: number } | null;
-  numbers: Numbers;
+  numbers: MailboxNumbers;
   readonly uidNextAtBegin: number;
   readonly workshop: Workshop;
   /** Bytes in tmp/. */

@@ -7,16 +7,20 @@ import { StoreError } from '../errors.ts';
 import { applySync, type SyncChanges, type SyncedMail } from '../journal/apply-sync.ts';
 import { normalKeywords, withoutKeywords } from '../journal/keywords.ts';
 import { settleUids, type SettledUids } from '../journal/settle-uids.ts';
-import type { Attribute, CommitResult, MailboxTransaction, NewMail } from '../mail-store.ts';
+import type {
+  Attribute,
+  CommitResult,
+  MailboxNumbers,
+  MailboxTransaction,
+  NewMail,
+  PlacedMail,
+} from '../mail-store.ts';
 import { Content, readWhole } from './content.ts';
 import type { Box, MemoryState, StoredMail } from './memory-state.ts';
 
-type Numbers = Parameters<MailboxTransaction['update']>[0];
-type Placed = Omit<NewMail, 'received' | 'saved'>;
-
 interface Incoming {
   readonly how: 'save' | 'copy' | 'keep';
-  readonly mail: Placed;
+  readonly mail: PlacedMail;
   readonly content: Content;
 }
 
@@ -38,7 +42,7 @@ export class MemoryTransaction implements MailboxTransaction {
   readonly #expunged = new Map<Uid, MailGuid>();
   readonly #attributes: Attribute[] = [];
   #rebuild: { readonly guid: MailboxGuid; readonly uidValidity: number } | null = null;
-  #numbers: Numbers = {};
+  #numbers: MailboxNumbers = {};
   #used = false;
   #ended = false;
 
@@ -63,11 +67,11 @@ export class MemoryTransaction implements MailboxTransaction {
     this.#incoming.push({ how: 'save', mail: this.#named(mail), content });
   }
 
-  copy(from: Uid, mail: Placed): void {
+  copy(from: Uid, mail: PlacedMail): void {
     this.#take('copy', from, mail);
   }
 
-  keep(from: Uid, as: Placed): void {
+  keep(from: Uid, as: PlacedMail): void {
     this.#take('keep', from, as);
   }
 
@@ -92,7 +96,7 @@ export class MemoryTransaction implements MailboxTransaction {
     this.#rebuild = as;
   }
 
-  update(numbers: Numbers): void {
+  update(numbers: MailboxNumbers): void {
     this.#use();
     this.#numbers = { ...this.#numbers, ...numbers };
   }
@@ -213,13 +217,13 @@ export class MemoryTransaction implements MailboxTransaction {
   }
 
   /** With the GUID that it gets here. */
-  #named<T extends Placed>(mail: T, present?: MailGuid): T {
+  #named<T extends PlacedMail>(mail: T, present?: MailGuid): T {
     if (this.#state.onlyGuid128) return { ...mail, guid: mailGuid(guid128(mail.guid)) };
     if (this.#state.keepsMailGuids) return mail;
     return { ...mail, guid: present ?? mailGuid(randomBytes(16).toString('hex')) };
   }
 
-  #take(how: 'copy' | 'keep', from: Uid, mail: Placed): void {
+  #take(how: 'copy' | 'keep', from: Uid, mail: PlacedMail): void {
     this.#use();
     const source = this.#before.get(from) ?? this.#box.mails.get(from);
     // Expunged by somebody else meanwhile: there is nothing left to copy, and the other side has it still.
@@ -244,7 +248,7 @@ export class MemoryTransaction implements MailboxTransaction {
   }
 }
 
-function placed(mail: Placed, uid: Uid): SyncedMail {
+function placed(mail: PlacedMail, uid: Uid): SyncedMail {
   return { uid, guid: mail.guid, flags: mail.flags, keywords: mail.keywords, modseq: mail.modseq, name: '' };
 }
 

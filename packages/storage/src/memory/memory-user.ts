@@ -1,10 +1,11 @@
 /** What users and administrators do to a store in memory; a sync finds it out as it does with any store. */
-import type { MailboxGuid, MailboxPath, MailGuid, Modseq, Uid } from '@dsync/protocol';
+import type { MailboxGuid, MailboxPath, MailGuid, Uid } from '@dsync/protocol';
 import { mailGuid, uid as checkedUid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import { applySync, type SyncChanges } from '../journal/apply-sync.ts';
 import { normalKeywords, withoutKeywords } from '../journal/keywords.ts';
+import type { MailboxNumbers } from '../mail-store.ts';
 import { isInbox } from '../paths.ts';
 import { Content, type ContentFacts } from './content.ts';
 import type { Box, MemoryState, StoredMail } from './memory-state.ts';
@@ -127,15 +128,7 @@ export class MemoryUser {
   }
 
   /** An administrator's change; `uidNext` and `highestModseq` only raise. */
-  async update(
-    path: MailboxPath,
-    numbers: {
-      readonly guid?: MailboxGuid;
-      readonly uidValidity?: number;
-      readonly uidNext?: number;
-      readonly highestModseq?: Modseq;
-    },
-  ): Promise<void> {
+  async update(path: MailboxPath, numbers: Omit<MailboxNumbers, 'firstRecentUid'>): Promise<void> {
     const { uidValidity, ...others } = numbers;
     const state = this.#state;
     const box = state.mustBoxAt(path);

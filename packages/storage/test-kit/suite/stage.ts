@@ -11,6 +11,7 @@ import {
   type MailRecord,
   type MailStore,
   type NewMail,
+  type PlacedMail,
   type TreeNode,
 } from '@dsync/storage';
 
@@ -119,11 +120,7 @@ export function newMail(number: number, label: string, more: Partial<NewMail> = 
 }
 
 /** The same for a copy. */
-export function placed(
-  number: number,
-  label: string,
-  more: Partial<Omit<NewMail, 'received' | 'saved'>> = {},
-): Omit<NewMail, 'received' | 'saved'> {
+export function placed(number: number, label: string, more: Partial<PlacedMail> = {}): PlacedMail {
   return { uid: uid(number), guid: mailGuid(label), flags: 0, keywords: [], modseq: 1n, ...more };
 }
 

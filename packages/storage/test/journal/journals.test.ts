@@ -5,18 +5,11 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 
-import { mailboxGuid, mailGuid, uid, type MailboxGuid } from '@dsync/protocol';
-import {
-  createMemoryJournal,
-  JournalConflict,
-  type Journal,
-  type JournalHead,
-  type JournalMail,
-  type JournalName,
-  type Met,
-} from '@dsync/storage';
+import { mailboxGuid, uid } from '@dsync/protocol';
+import { createMemoryJournal, JournalConflict, type Journal, type JournalName, type Met } from '@dsync/storage';
 
 import { openLmdbJournal } from '../../src/journal/lmdb-journal.ts';
+import { box, headOf, mailOf } from './rows.ts';
 
 const homes: string[] = [];
 
@@ -277,43 +270,6 @@ describe.each(KINDS)('a journal %s', (_, make) => {
     expect(journal.heads().size).toBe(51);
   });
 });
-
-function box(n: number): MailboxGuid {
-  return mailboxGuid(n.toString(16).padStart(32, '0'));
-}
-
-function headOf(n: number, more: Partial<JournalHead> = {}): JournalHead {
-  return {
-    guid: box(n),
-    path: [`box${n}`],
-    uidValidity: 1,
-    uidNext: 10,
-    highestModseq: 1n,
-    baseModseq: 0n,
-    firstRecentUid: 1,
-    messages: 0,
-    digest: 0n,
-    fingerprint: '',
-    historyFrom: 1n,
-    ...more,
-  };
-}
-
-function mailOf(n: number, more: Partial<JournalMail> = {}): JournalMail {
-  return {
-    uid: uid(n),
-    guid: mailGuid(`m${n}`),
-    modseq: 1n,
-    flags: 0,
-    keywords: [],
-    addedFlags: 0,
-    removedFlags: 0,
-    addedKeywords: [],
-    removedKeywords: [],
-    name: `m${n}`,
-    ...more,
-  };
-}
 
 function name(path: readonly string[], more: Partial<JournalName>): JournalName {
   return { path, renamedAt: 0, createdAt: 0, subscribed: false, subscriptionChangedAt: 0, removedAt: 0, ...more };

@@ -13,10 +13,10 @@ import { afterEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { open as openLmdb } from 'lmdb';
 
-import { mailboxGuid } from '@dsync/protocol';
 import { StoreError } from '@dsync/storage';
 
 import { openLmdbJournal } from '../../src/journal/lmdb-journal.ts';
+import { box, headOf } from './rows.ts';
 
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const WRITER = fileURLToPath(new URL('journal-writer.ts', import.meta.url));
@@ -44,17 +44,8 @@ async function sample(): Promise<Buffer> {
   const file = newFile();
   const journal = await openLmdbJournal(file, { fsync: 'off' });
   for (let n = 1; n < 40; n++) {
-    const head = {
-      guid: guid(n),
-      path: ['x'],
-      uidValidity: 1,
-      uidNext: 1,
-      highestModseq: 1n,
-      baseModseq: 0n,
-      firstRecentUid: 1,
-    };
     await journal.write([
-      { head: { ...head, messages: 0, digest: 0n, fingerprint: 'f'.repeat(300), historyFrom: 1n } },
+      { head: headOf(n, { path: ['x'], uidValidity: 1, uidNext: 1, fingerprint: 'f'.repeat(300) }) },
     ]);
   }
   await journal[Symbol.asyncDispose]();
@@ -144,18 +135,18 @@ test('a row that cannot be read is told as damage', async () => {
     keyEncoding: 'binary',
     overlappingSync: false,
   });
-  db.putSync(Buffer.concat([Buffer.from([2]), Buffer.from(guid(1), 'hex')]), Buffer.from([1, 200]));
+  db.putSync(Buffer.concat([Buffer.from([2]), Buffer.from(box(1), 'hex')]), Buffer.from([1, 200]));
   await db.close();
   await using journal = await openLmdbJournal(file, { fsync: 'on' });
   expect(() => journal.heads()).toThrow(StoreError);
-  expect(() => journal.head(guid(1))).toThrow(/journal .* is damaged/);
+  expect(() => journal.head(box(1))).toThrow(/journal .* is damaged/);
 });
 
 test('a row with a flipped bit is told, and the next one begins anew', async () => {
   const file = newFile();
   const bytes = await sample();
   // In the fingerprint of the third mailbox.
-  const at = bytes.indexOf('f'.repeat(300), bytes.indexOf(Buffer.from(guid(3), 'hex')));
+  const at = bytes.indexOf('f'.repeat(300), bytes.indexOf(Buffer.from(box(3), 'hex')));
   bytes[at] = (bytes[at] ?? 0) ^ 4;
   fs.writeFileSync(file, bytes);
   {
@@ -207,7 +198,7 @@ test('two processes write at once, and the file grows under both', async () => {
   journal.heads();
   expect(await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0]))).toEqual([0, 0]);
   expect(journal.heads().size).toBe(80);
-  for (const n of [1, 40, 1001, 1040]) expect(journal.mails(guid(n))).toHaveLength(200);
+  for (const n of [1, 40, 1001, 1040]) expect(journal.mails(box(n))).toHaveLength(200);
 }, 60_000);
 
 test('what a killed process had written is whole, and others go on', async () => {
@@ -223,7 +214,7 @@ test('what a killed process had written is whole, and others go on', async () =>
   const heads = [...journal.heads().values()];
   expect(heads.length).toBeGreaterThanOrEqual(last);
   for (const head of heads) expect(journal.mails(head.guid)).toHaveLength(head.messages);
-  await journal.dropMailbox(guid(1), 5);
+  await journal.dropMailbox(box(1), 5);
   expect(journal.heads().size).toBe(heads.length - 1);
 }, 60_000);
 
@@ -235,7 +226,3 @@ test('processes that open it while others close it do not harm each other', asyn
   const said = await Promise.all(openers.map(async ({ stdout }) => (await stdout.toArray()).join('')));
   expect(said).toEqual(['', '', '']);
 }, 60_000);
-
-function guid(n: number): ReturnType<typeof mailboxGuid> {
-  return mailboxGuid(n.toString(16).padStart(32, '0'));
-}

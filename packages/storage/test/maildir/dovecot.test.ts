@@ -8,6 +8,7 @@ import { describeWith } from '../../../../tests/support/needs.ts';
 import {
   openMaildirStore,
   type Mailbox,
+  type MailboxTransaction,
   type MailStore,
   type MaildirStoreOptions,
   type NewMail,
@@ -35,15 +36,9 @@ async function open(store: MailStore): Promise<Mailbox> {
   return mailbox;
 }
 
-/** Three mails in one mailbox, which Dovecot has looked at. */
-async function withThree(
-  options: Partial<MaildirStoreOptions>,
-  location: string,
-  run: (store: MailStore, dovecot: Doveadm, home: string) => Promise<void>,
-): Promise<void> {
-  const home = makeHome();
-  const dovecot = new Doveadm(home, location);
-  await using store = await openMaildirStore({
+/** A store with one empty mailbox. */
+async function makeStore(home: string, options: Partial<MaildirStoreOptions>): Promise<MailStore> {
+  const store = await openMaildirStore({
     root: join(home, 'Maildir'),
     journal: 'auto',
     fsync: 'on',
@@ -52,14 +47,31 @@ async function withThree(
     ...options,
   });
   await store.createMailbox(['Ä%&', 'Sub'], { guid: GUID, uidValidity: 1_700_000_000, createdAt: 0 });
-  await using mailbox = await open(store);
-  await mailbox.changes();
-  await using transaction = await mailbox.begin();
+  return store;
+}
+
+/** Mail 3, and 5 with a GUID that can be the file's name. */
+async function saveTwo(transaction: MailboxTransaction): Promise<void> {
   await transaction.save(
     newMail(3, 'aabbccddeeff00112233445566778899', { flags: 8, keywords: ['$Forwarded', 'Later'] }),
     body('one'),
   );
   await transaction.save(newMail(5, '1700000000.M1P1.x,S=49,W=53'), body('two'));
+}
+
+/** Three mails in one mailbox, which Dovecot has looked at. */
+async function withThree(
+  options: Partial<MaildirStoreOptions>,
+  location: string,
+  run: (store: MailStore, dovecot: Doveadm, home: string) => Promise<void>,
+): Promise<void> {
+  const home = makeHome();
+  const dovecot = new Doveadm(home, location);
+  await using store = await makeStore(home, options);
+  await using mailbox = await open(store);
+  await mailbox.changes();
+  await using transaction = await mailbox.begin();
+  await saveTwo(transaction);
   await transaction.save(newMail(7, 'plain', { flags: 0x1f, pop3Uidl: 'pop-7', pop3Order: 4 }), body('six'));
   transaction.update({ uidNext: 10, highestModseq: 9n });
   await transaction.commit();
@@ -82,22 +94,10 @@ describeWith(['dovecot23', 'root'], 'a real Dovecot 2.3', () => {
     const home = makeHome();
     const dovecot = new Doveadm(home, location);
     {
-      await using store = await openMaildirStore({
-        root: join(home, 'Maildir'),
-        journal: 'auto',
-        fsync: 'on',
-        create: true,
-        hostname: 'host.example',
-        ...options(home),
-      });
-      await store.createMailbox(['Ä%&', 'Sub'], { guid: GUID, uidValidity: 1_700_000_000, createdAt: 0 });
+      await using store = await makeStore(home, options(home));
       await using mailbox = await open(store);
       await using transaction = await mailbox.begin();
-      await transaction.save(
-        newMail(3, 'aabbccddeeff00112233445566778899', { flags: 8, keywords: ['$Forwarded', 'Later'] }),
-        body('one'),
-      );
-      await transaction.save(newMail(5, '1700000000.M1P1.x,S=49,W=53'), body('two'));
+      await saveTwo(transaction);
       await transaction.save(
         newMail(7, 'plain', { flags: 0x1f }),
         (async function* () {

@@ -1,5 +1,5 @@
 import type { Body, Conversation, Received } from '../../channel.ts';
-import { asError, ProtocolError } from '../../errors.ts';
+import { asError, ProtocolError, readingError } from '../../errors.ts';
 import { MAX_TEXT_QUEUED } from '../../limits.ts';
 import type { Wire, WireSink } from '../../session/wire.ts';
 import type { Message, MessageOf } from '../../table.ts';
@@ -146,10 +146,7 @@ class DovecotSession implements DialectSession, WireSink, ItemSink, Owner {
 
   fail(error: unknown): ProtocolError {
     if (this.#failure !== null) return this.#failure;
-    const failure =
-      error instanceof ProtocolError
-        ? error
-        : new ProtocolError('Garbage', 'the peer cannot be understood', { cause: error });
+    const failure = readingError(error);
     this.#wire.fail(failure);
     return failure;
   }

@@ -1,5 +1,5 @@
 import type { Conversation } from '../../channel.ts';
-import { ProtocolError } from '../../errors.ts';
+import { ProtocolError, readingError } from '../../errors.ts';
 import { FrameDecoder, FRAME_HEADER, newFrame, type Frame } from '../../framing/frames.ts';
 import { MAX_MAILBOXES } from '../../limits.ts';
 import type { WireSink } from '../../session/wire.ts';
@@ -112,10 +112,7 @@ class NativeSession implements DialectSession, WireSink, Owner {
 
   fail(error: unknown): ProtocolError {
     if (this.#failure !== null) return this.#failure;
-    const failure =
-      error instanceof ProtocolError
-        ? error
-        : new ProtocolError('Garbage', 'the peer cannot be understood', { cause: error });
+    const failure = readingError(error);
     this.#context.wire.fail(failure);
     return failure;
   }
