@@ -29,13 +29,12 @@ function bare(message: Received): Plain {
       return rest;
     }
     case 'mailboxDelete': {
-      const { escapeChar: _escape, ...rest } = message;
-      return Object.fromEntries(
-        Object.entries(rest).map(([name, value]) => [
-          name,
-          Array.isArray(value) ? value.map(printed).toSorted() : value,
-        ]),
-      ) as Plain;
+      const { escapeChar: _escape, kind, ...rest } = message;
+      const members = Object.entries(rest).map(([name, value]): readonly [string, unknown] => [
+        name,
+        Array.isArray(value) ? value.map(printed).toSorted() : value,
+      ]);
+      return { ...Object.fromEntries(members), kind };
     }
     case 'mailbox': {
       const { cacheFields: _hints, ...rest } = message;

@@ -25,6 +25,8 @@ import {
   type MailStore,
 } from '@dsync/storage';
 
+import { memberOf } from '../support/member-of.ts';
+
 type Mail = Extract<Received, { kind: 'mail' }>;
 
 /** What one side said of one mailbox. */
@@ -221,8 +223,7 @@ function wrap(store: MailStore, own: Said, recorded: ReadonlyMap<MailboxGuid, Re
       // Every mailbox was looked at before, so that a missing mail is an expunged one, as for the recorded side.
       if (key === 'recall')
         return () => new Map([...own.mailboxes.keys()].map((guid) => [guid, { highestModseq: null, heldBack: null }]));
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+      return memberOf(target, key);
     },
   });
 }
@@ -296,8 +297,7 @@ function wrapMailbox(mailbox: Mailbox, { said, listed, all, bytes }: Recorded): 
             [Symbol.asyncDispose]: () => content[Symbol.asyncDispose](),
           };
         };
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+      return memberOf(target, key);
     },
   });
 }

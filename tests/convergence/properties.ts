@@ -209,9 +209,8 @@ function equalOfBackup(seen: Awaited<ReturnType<typeof see>>): unknown {
 /** Both sides' mails without what is on both, to see what neither has. */
 function mergedView(a: Awaited<ReturnType<typeof see>>, b: Awaited<ReturnType<typeof see>>): typeof a {
   const known = new Set(Object.values(a.mailboxes).flatMap((box) => box.messages.map((m) => m.guid)));
-  const only = Object.entries(b.mailboxes).map(([name, box]) => [
-    `only B: ${name}`,
-    { ...box, messages: box.messages.filter((m) => !known.has(m.guid)) },
-  ]);
+  const only = Object.entries(b.mailboxes).map(
+    ([name, box]) => [`only B: ${name}`, { ...box, messages: box.messages.filter((m) => !known.has(m.guid)) }] as const,
+  );
   return { ...a, mailboxes: { ...a.mailboxes, ...Object.fromEntries(only) } };
 }

@@ -9,9 +9,9 @@ import { availableParallelism } from 'node:os';
 import { keep, replay, targetNamed } from './findings.ts';
 import { makeInput } from './make-input.ts';
 import { searchOn } from './search.ts';
+import { isOutcome, type Stretch } from './messages.ts';
 import { TARGETS, type Target } from './targets.ts';
 import { runThread } from './thread.ts';
-import type { Outcome, Stretch } from './worker.ts';
 
 const FIXED_SEED = 20_261_124;
 /** Parts of a target that can be tried at the same time. */
@@ -31,14 +31,16 @@ interface Tried {
 async function tryStretch(target: Target, from: number, to: number): Promise<Tried> {
   const progress = new Int32Array(new SharedArrayBuffer(4)).fill(from);
   const data: Stretch = { target: target.name, seed, from, to, progress };
-  let outcome: Outcome | null = null;
+  let mostBytes = 0;
+  let stack: string | null = null;
   const ended = await runThread({
     module: './worker.ts',
     data,
     pulse: () => Atomics.load(progress, 0),
-    heard: (message) => (outcome = message as Outcome),
+    heard: (message) => {
+      if (isOutcome(message)) ({ mostBytes, stack } = message);
+    },
   });
-  const { mostBytes = 0, stack = null } = (outcome ?? {}) as Partial<Outcome>;
   const wrong = stack ?? ended;
   if (wrong === null) return { mostBytes, wrong };
   const index = Atomics.load(progress, 0);

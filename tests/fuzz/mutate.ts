@@ -48,8 +48,8 @@ const NUMBERS = [
 
 /** Where a grammar has its joints. */
 export interface Joints {
-  split(bytes: Buffer): readonly Buffer[];
-  join(parts: readonly Buffer[]): Buffer;
+  readonly split: (bytes: Buffer) => readonly Buffer[];
+  readonly join: (parts: readonly Buffer[]) => Buffer;
 }
 
 const LINES: Joints = { split: lines, join: (parts) => Buffer.concat(parts) };

@@ -7,27 +7,8 @@ import { workerData } from 'node:worker_threads';
 import { Coverage } from './coverage.ts';
 import { targetNamed } from './findings.ts';
 import { makeInput } from './make-input.ts';
+import { isSearch, type Finding, type Progress, type Search } from './messages.ts';
 import { say } from './say.ts';
-
-export interface Search {
-  readonly target: string;
-  readonly seed: number;
-  readonly seconds: number;
-  /** Inputs that went a new way are kept here between searches. */
-  readonly corpus: string;
-  /** The length of the input at hand and its bytes. */
-  readonly atHand: SharedArrayBuffer;
-}
-
-export interface Progress {
-  readonly inputs: number;
-  readonly kept: number;
-  readonly ways: number;
-}
-
-export interface Finding {
-  readonly stack: string;
-}
 
 /** To ask which ways were gone costs as much as some tens of inputs. */
 const BATCH = 32;
@@ -75,7 +56,9 @@ async function search({ target: name, seed, seconds, corpus, atHand }: Search): 
 
 Error.stackTraceLimit = 0;
 try {
-  await search(workerData as Search);
+  const data: unknown = workerData;
+  if (!isSearch(data)) throw new Error('there is nothing to search');
+  await search(data);
 } catch (error) {
   const finding: Finding = { stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   say(finding);

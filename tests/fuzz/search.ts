@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { keep } from './findings.ts';
 import { MAX_INPUT } from './make-input.ts';
-import type { Finding, Progress, Search } from './search-worker.ts';
+import { isFinding, isProgress, type Search } from './messages.ts';
 import type { Target } from './targets.ts';
 import { runThread } from './thread.ts';
 
@@ -21,9 +21,9 @@ export async function searchOn(target: Target, seed: number, seconds: number): P
     pulse: () => beats,
     heard: (message) => {
       beats++;
-      const said = message as Progress | Finding;
-      if ('stack' in said) stack = said.stack;
-      else console.log(`${target.name}: ${said.inputs} inputs, ${said.kept} kept, ${said.ways} ways`);
+      if (isFinding(message)) ({ stack } = message);
+      else if (isProgress(message))
+        console.log(`${target.name}: ${message.inputs} inputs, ${message.kept} kept, ${message.ways} ways`);
     },
   });
   const wrong = stack ?? ended;

@@ -3,23 +3,8 @@ import { workerData } from 'node:worker_threads';
 
 import { targetNamed } from './findings.ts';
 import { makeInput } from './make-input.ts';
+import { isStretch, type Outcome, type Stretch } from './messages.ts';
 import { say } from './say.ts';
-
-export interface Stretch {
-  readonly target: string;
-  readonly seed: number;
-  readonly from: number;
-  readonly to: number;
-  /** Where the number of the input at hand is written. */
-  readonly progress: Int32Array;
-}
-
-export interface Outcome {
-  /** Of memory, as far as that was looked at. */
-  readonly mostBytes: number;
-  /** Of what went wrong at the input at hand; null: nothing did. */
-  readonly stack: string | null;
-}
 
 /** Bytes outside the heap, where carriers' chunks are; a session may keep a few MiB, and what is free is not freed at once. */
 const MOST_OUTSIDE = 256 * 1024 * 1024;
@@ -46,4 +31,6 @@ async function tryAll({ target: name, seed, from, to, progress }: Stretch): Prom
 
 // Making a stack for each refused input would take most of the time.
 Error.stackTraceLimit = 0;
-say(await tryAll(workerData as Stretch));
+const data: unknown = workerData;
+if (!isStretch(data)) throw new Error('there is nothing to try');
+say(await tryAll(data));

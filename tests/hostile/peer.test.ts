@@ -9,6 +9,7 @@ import {
   mailboxGuid,
   mailGuid,
   type Message,
+  type MessageOf,
   openChannel,
   ProtocolError,
   uid,
@@ -89,7 +90,7 @@ async function serve(place: Place, master: (channel: Channel) => Promise<void>, 
 type Pair = readonly [Duplex, Duplex];
 const plain = (pair: Pair): Pair => pair;
 
-const node = (path: readonly string[], guid: string): Message => ({
+const node = (path: readonly string[], guid: string): MessageOf<'treeNode'> => ({
   kind: 'treeNode',
   path,
   existence: 'y',
@@ -103,7 +104,7 @@ const node = (path: readonly string[], guid: string): Message => ({
 
 /** A tree like the victim's, and what else the peer wants to have in it. */
 const tree = (...more: readonly Message[]): readonly Message[] => [
-  { ...node(['INBOX'], INBOX), uidValidity: 1001, uidNext: 3, messages: 2 } as Message,
+  { ...node(['INBOX'], INBOX), uidValidity: 1001, uidNext: 3, messages: 2 },
   node(['Sent'], 'a2'.padStart(32, '0')),
   ...more,
   { kind: 'listEnd' },

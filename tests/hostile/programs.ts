@@ -2,13 +2,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 
 import { expect } from '@jest/globals';
 
 import type { TemporaryFolder } from '../support/maildir-side.ts';
 import { snapshotOf } from '../support/snapshot.ts';
+import { listenOnFreePort } from '../support/sockets.ts';
 
 const BIN = join(import.meta.dirname, '../../node_modules/.bin');
 export const PASSWORD = 'of the server';
@@ -133,9 +134,8 @@ export async function startImpostor(greet: (socket: Socket) => void): Promise<Ru
     socket.on('error', () => {});
     greet(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listenOnFreePort(server),
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();

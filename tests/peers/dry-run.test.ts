@@ -2,13 +2,14 @@
 import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
+import { NOTHING, parseObject, totalsOf } from '../support/printed-result.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 import { change, changeBack, changeTree, makeUser, runWell, type User } from './interop/accounts.ts';
 import { run } from './rig/processes.ts';
 import { type Carrier, type Ends, type Pairing, startEnds } from './interop/ends.ts';
-import { withEachVersion } from './interop/each-version.ts';
+import { letLogsBe, shareEnds, withEachVersion } from './interop/each-version.ts';
 
 jest.setTimeout(60_000);
 
@@ -34,12 +35,7 @@ const contentsOf = async (home: string): Promise<string[]> => {
 const contentsAt = (ends: Ends, user: User): Promise<string[][]> =>
   Promise.all([contentsOf(ends.dovecot.home(user.theirs)), contentsOf(ends.dovecot.home(user.ours))]);
 
-const totalsOf = (stdout: string): unknown => JSON.parse(stdout).totals;
-
-const NOTHING = {
-  ...{ saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 },
-  ...{ mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 },
-};
+const NOTHING_AT_ALL = { local: NOTHING, remote: NOTHING };
 
 /** Where a Dovecot is the destination, it does not say what it does to mails that it has. */
 const UNTOLD = { flagged: 0, expunged: 0, renumbered: 0 };
@@ -70,12 +66,11 @@ const CASES: readonly Case[] = [
 
 function dryRuns(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
-    ends = await startEnds(version);
-  });
-  afterAll(async () => {
-    await ends[Symbol.asyncDispose]();
-  });
+  shareEnds(
+    () => startEnds(version),
+    (started) => (ends = started),
+    letLogsBe,
+  );
 
   const changeSome = async (user: User, backedUp: Case['backedUp']): Promise<void> => {
     for (const name of [user.theirs, user.ours]) {
@@ -93,18 +88,22 @@ function dryRuns(version: Pairing['version']): void {
     const dry = (): Promise<string> => runWell(ends, pairing, user, [command, '--dry-run', ...options]);
     // A Dovecot with other mails under the same UIDs cannot be a backup's destination.
     if (backedUp === 'ours') await runWell(ends, pairing, user, ['sync']);
+    const planned: unknown[] = [];
+    const left: unknown[] = [];
     for (let round = 1; round <= 2; round += 1) {
       if (round === 2) await changeSome(user, backedUp);
       const before = await contentsAt(ends, user);
-      const planned = JSON.parse(await dry());
+      const plan = await dry();
       expect(await contentsAt(ends, user)).toEqual(before);
-      expect(planned).toMatchObject({ dryRun: true, dialect: 'dovecot', state: '' });
-      const { local, remote } = planned.totals;
+      expect(parseObject(plan)).toMatchObject({ dryRun: true, dialect: 'dovecot', state: '' });
+      const { local, remote } = totalsOf(plan);
       const done = totalsOf(await runWell(ends, pairing, user, verb));
       expect(done).toEqual({ local, remote: untold ? { ...remote, ...UNTOLD } : remote });
-      if (round === 2) expect([local, remote]).not.toEqual([NOTHING, NOTHING]);
-      if (!leaves) expect(totalsOf(await dry())).toEqual({ local: NOTHING, remote: NOTHING });
+      planned.push({ local, remote });
+      left.push(leaves ? NOTHING_AT_ALL : totalsOf(await dry()));
     }
+    expect(planned[1]).not.toEqual(NOTHING_AT_ALL);
+    expect(left).toEqual([NOTHING_AT_ALL, NOTHING_AT_ALL]);
   });
 
   test('as text: what would be done to either side, and why', async () => {
@@ -134,8 +133,7 @@ function dryRuns(version: Pairing['version']): void {
     await mkdir(join(maildir, 'new'), { recursive: true });
     await writeFile(file, 'Subject: delivered\n\n');
     await chown(file, ends.dovecot.mailUid, ends.dovecot.mailGid);
-    const planned = JSON.parse(await runWell(ends, pairing, user, ['sync', '--dry-run']));
-    expect(planned.totals.local.saved).toBe(7);
+    expect(totalsOf(await runWell(ends, pairing, user, ['sync', '--dry-run'])).local['saved']).toBe(7);
     expect(await readFile(join(maildir, 'dovecot-uidlist'), 'latin1')).toMatch(/\n[0-9]+ :1700000000.M1P1.delivered\n/);
     expect(await readFile(file, 'latin1')).toBe('Subject: delivered\n\n');
 

@@ -6,8 +6,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 
+import { share } from '../support/share.ts';
 import type { DovecotVersion } from './rig/dovecot-config.ts';
 import { type Dovecot, startDovecot, troubles } from './rig/dovecot.ts';
 import { ImapClient } from './rig/imap.ts';
@@ -31,29 +32,39 @@ function locks(version: DovecotVersion): void {
   const home = (account: string): string => dovecot.home(account);
   const location = (account: string): string => `maildir:${home(account)}/Maildir`;
 
+  share(
+    () => startDovecot({ version, users: ['a', 'our-a'] }),
+    (started) => (dovecot = started),
+    async () => {
+      try {
+        const said = troubles(await dovecot.log());
+        // At the first run our account takes the other one's UIDVALIDITY, which this Dovecot has noted.
+        const expected = /Couldn't lock .*Timed out after 1 seconds|\(our-.*UIDVALIDITY changed/;
+        expect(said.filter((line) => !expected.test(line))).toEqual([]);
+      } finally {
+        await dovecot.stop();
+      }
+    },
+  );
+  const ourServer = (...options: string[]): Promise<OurServer> =>
+    startOurServer(dovecot.mailUid, location('our-%u'), ['-o', `mail_home=${home('our-%u')}`, ...options]);
+  share(
+    () => ourServer(),
+    (started) => (server = started),
+    () => server[Symbol.asyncDispose](),
+  );
+  share(
+    () => ourServer('-o', 'hostname=!'),
+    (started) => (firstServer = started),
+    () => firstServer[Symbol.asyncDispose](),
+  );
   beforeAll(async () => {
-    dovecot = await startDovecot({ version, users: ['a', 'our-a'] });
-    const [mail, homes] = [location('our-%u'), ['-o', `mail_home=${home('our-%u')}`]];
-    server = await startOurServer(dovecot.mailUid, mail, homes);
-    firstServer = await startOurServer(dovecot.mailUid, mail, [...homes, '-o', 'hostname=!']);
     for (const account of ['a', 'our-a']) {
       await dovecot.doveadm(['mailbox', 'create', '-u', account, ...BOXES.slice(1)]);
       await deliver(account, ['first']);
     }
     // Mailboxes of the same name become one here, so that later runs only carry mail.
     expect(await doveadm([], server.port)).toMatchObject({ code: 0, stderr: '' });
-  });
-  afterAll(async () => {
-    try {
-      const said = troubles(await dovecot.log());
-      // At the first run our account takes the other one's UIDVALIDITY, which this Dovecot has noted.
-      const expected = /Couldn't lock .*Timed out after 1 seconds|\(our-.*UIDVALIDITY changed/;
-      expect(said.filter((line) => !expected.test(line))).toEqual([]);
-    } finally {
-      await server[Symbol.asyncDispose]();
-      await firstServer[Symbol.asyncDispose]();
-      await dovecot.stop();
-    }
   });
 
   const doveadm = (options: readonly string[], port: number): Promise<Outcome> =>

@@ -5,6 +5,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import type { ScenarioMail, ScenarioMailbox, UserStep } from '../support/scenario.ts';
+import type { RunResult } from '../support/run-sync.ts';
 import { Clock, memoryPlaces, Side } from '../support/side.ts';
 import type { SideSeen } from '../support/read-side.ts';
 import { runHere } from './play.ts';
@@ -44,7 +45,7 @@ class Story {
   async run(words = '', command: 'sync' | 'backup' = 'sync', start: 'A' | 'B' = 'A'): Promise<string | null> {
     const list = words === '' ? [] : words.split(' ').map((word) => (word === "''" ? '' : word));
     const result = await runHere('native')(this.pair, { start, command, words: list, during: null });
-    expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+    expectFine(result);
     return result.state;
   }
 
@@ -55,12 +56,19 @@ class Story {
   /** Both sides are equal, and another full run changes neither. */
   async ends(expected: Readonly<Record<string, readonly string[]>>): Promise<void> {
     const [a, b] = [await this.see('A'), await this.see('B')];
-    expect(contents(a)).toEqual(expected);
-    expect(b).toEqual(a);
     await this.run('-f');
-    expect(await this.see('A')).toEqual(a);
-    expect(await this.see('B')).toEqual(b);
+    expectSame(expected, a, b, await this.see('A'), await this.see('B'));
   }
+}
+
+function expectFine({ exit, error }: Pick<RunResult, 'exit' | 'error'>): void {
+  expect({ exit, error }).toEqual({ exit: 0, error: null });
+}
+
+/** All of them are the same, and have these mails. */
+function expectSame(expected: Readonly<Record<string, readonly string[]>>, ...[first, ...others]: SideSeen[]): void {
+  expect(first && contents(first)).toEqual(expected);
+  for (const other of others) expect(other).toEqual(first);
 }
 
 /** `UID=MAIL FLAGS…` by mailbox. */

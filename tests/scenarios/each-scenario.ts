@@ -14,8 +14,8 @@ export function testEachScenario(
   if (scenarios.length === 0) test('the recorded scenarios', () => expect(scenarios).not.toEqual([]));
   for (const scenario of scenarios) {
     const departure = departureOf(scenario, dialect);
-    const title = `${scenario.id}: ${scenario.title}`;
-    test(departure === undefined ? title : `${title} (unlike the original: ${departure.defect})`, async () => {
+    const unlike = departure === undefined ? '' : ` (unlike the original: ${departure.defect})`;
+    test(`${scenario.id}: ${scenario.title}${unlike}`, async () => {
       await using world = await makeWorld(scenario);
       const { errors, ...outcome } = await play(scenario, world);
       // A failed run's reason is part of what a person has to see when the outcome is wrong.

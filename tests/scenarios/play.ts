@@ -1,7 +1,7 @@
 /** Plays a recorded scenario and compares how it ends. */
 import { readOptions } from '../support/options.ts';
-import type { SideSeen } from '../support/read-side.ts';
-import type { During, Scenario, ScenarioMail, ScenarioState, SideName } from '../support/scenario.ts';
+import type { MailboxSeen, SideSeen } from '../support/read-side.ts';
+import type { During, Scenario, ScenarioMail, ScenarioMailbox, ScenarioState, SideName } from '../support/scenario.ts';
 import { type Clock, type MakePlace, Side, type StorySide } from '../support/side.ts';
 import { runSync, type RunHooks, type RunResult } from '../support/run-sync.ts';
 import { pointOf, watchChannel } from '../support/watch-channel.ts';
@@ -120,11 +120,12 @@ function printRun(exit: number, state: 'printed' | 'empty' | undefined): string 
 
 /** Leading zeros of GUIDs are left out, as are fields that the recording tells of no mail of the mailbox. */
 function printSide(state: ScenarioState | SideSeen, recorded: ScenarioState): readonly string[] {
-  const lines = Object.entries(state.mailboxes).map(([name, box]) => {
+  const boxes: Readonly<Record<string, ScenarioMailbox | MailboxSeen>> = state.mailboxes;
+  const lines = Object.entries(boxes).map(([name, box]) => {
     const model = recorded.mailboxes[name];
     const tells = (field: 'date' | 'recent'): boolean =>
       model?.messages.some((mail) => mail[field] !== undefined) ?? false;
-    const mails = [...box.messages].map((mail: ScenarioMail) => {
+    const mails = box.messages.map((mail: ScenarioMail) => {
       const marks = [...(mail.flags ?? []).toSorted(), ...(mail.keywords ?? []).toSorted()];
       if (tells('date')) marks.push(`date ${mail.date}`);
       if (tells('recent') && mail.recent) marks.push('recent');

@@ -39,6 +39,10 @@ export const NEEDS = {
     text: 'the sample mail: DSYNC_SHARED=FOLDER npm test',
     met: () => existsSync(join(sharedFolder, 'corpus')),
   },
+  captures: {
+    text: 'the recorded sessions: DSYNC_SHARED=FOLDER npm test',
+    met: () => existsSync(join(sharedFolder, 'vectors/dovecot-2.3.19')),
+  },
   vectors: {
     text: 'the recorded scenarios: DSYNC_SHARED=FOLDER npm test',
     met: () => existsSync(join(sharedFolder, 'vectors/scenarios.json')),
@@ -48,6 +52,12 @@ export const NEEDS = {
 /** `describe` if everything that is needed is there; else the same block, skipped, with the first missing need in its title. */
 export const describeWith = (needs: readonly (keyof typeof NEEDS)[], title: string, block: () => void): void => {
   const missing = needs.map((name) => NEEDS[name]).find((need) => !need.met());
-  if (missing === undefined) describe(title, block);
-  else describe.skip(`${title} [needs ${missing.text}]`, block);
+  if (missing === undefined)
+    describe(title, () => {
+      block();
+    });
+  else
+    describe.skip(`${title} [needs ${missing.text}]`, () => {
+      block();
+    });
 };

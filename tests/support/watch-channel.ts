@@ -1,6 +1,8 @@
 /** A channel that lets something happen at a point of the conversation that a test chooses. */
 import type { Channel, Conversation } from '@dsync/protocol';
 
+import { memberOf } from './member-of.ts';
+
 /** Points of a run, from the side that started it. */
 export type Point =
   /** Trees are merged; no mailbox has been announced to the other side. */
@@ -41,8 +43,7 @@ export function watchChannel(channel: Channel, point: Point, action: () => Promi
   return new Proxy(channel, {
     get(target, key) {
       if (key === 'openMailbox') return () => watched(target.openMailbox());
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+      return memberOf(target, key);
     },
   });
 }

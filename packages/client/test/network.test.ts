@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { makeCertificates, writeCertificates } from '../../../certs/make-certificates.ts';
+import { chunksOf, listenOnFreePort } from '../../../tests/support/sockets.ts';
 import { DSYNC, PASSWORD, Place, run, Server, type Outcome } from './programs.ts';
 
 /** Certificates are slow to make, so all tests share them: good ones, another authority’s, another name’s, expired ones. */
@@ -310,8 +311,8 @@ async function holdingRelay(port: number): Promise<{
   const held = new Promise<void>((resolve) => (isHeld = resolve));
   const released = new Promise<void>((resolve) => (release = resolve));
   const backwards = async (target: Socket, client: Socket): Promise<void> => {
-    for await (const chunk of target) {
-      if (Buffer.from(chunk).includes('VERSION\tdsync')) {
+    for await (const chunk of chunksOf(target)) {
+      if (chunk.includes('VERSION\tdsync')) {
         isHeld();
         await released;
       }
@@ -325,9 +326,7 @@ async function holdingRelay(port: number): Promise<{
     client.pipe(target);
     void backwards(target, client);
   });
-  relay.listen(0, '127.0.0.1');
-  await once(relay, 'listening');
-  return { port: (relay.address() as AddressInfo).port, held, release, close: () => relay.close() };
+  return { port: await listenOnFreePort(relay), held, release, close: () => relay.close() };
 }
 
 describe('the end of a server', () => {
@@ -382,9 +381,7 @@ describe('other servers', () => {
       socket.on('error', () => undefined);
       script(socket);
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return { port: (server.address() as AddressInfo).port, close: () => server.close() };
+    return { port: await listenOnFreePort(server), close: () => server.close() };
   }
 
   test.each([

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
 
+import { NO_MAILS, NOTHING } from '../../../tests/support/printed-result.ts';
 import { DSYNC, Place, run, type Outcome } from './programs.ts';
 
 test('--json is one object', async () => {
@@ -12,8 +13,6 @@ test('--json is one object', async () => {
   const outcome = await place.sync('--json');
   expect(outcome.stdout.trimEnd().split('\n')).toHaveLength(1);
   const result: unknown = JSON.parse(outcome.stdout);
-  const none = { saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 };
-  const tree = { mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 };
   expect(result).toEqual({
     user: 'u1',
     mode: 'sync',
@@ -26,9 +25,14 @@ test('--json is one object', async () => {
     durationMs: expect.any(Number),
     bytesIn: expect.any(Number),
     bytesOut: expect.any(Number),
-    totals: { local: { ...none, ...tree }, remote: { ...none, ...tree, saved: 1, mailboxesCreated: 1 } },
+    totals: { local: NOTHING, remote: { ...NOTHING, saved: 1, mailboxesCreated: 1 } },
     mailboxes: [
-      { name: 'INBOX', guid: expect.stringMatching(/^[0-9a-f]{32}$/), local: none, remote: { ...none, saved: 1 } },
+      {
+        name: 'INBOX',
+        guid: expect.stringMatching(/^[0-9a-f]{32}$/),
+        local: NO_MAILS,
+        remote: { ...NO_MAILS, saved: 1 },
+      },
     ],
     warnings: [],
     error: null,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from '@jest/globals';
 
+import { totalsOf } from '../../../tests/support/printed-result.ts';
 import { DSYNC, DSYNC_SERVER, Place, run } from './programs.ts';
 
 test('two Maildirs become one, two ways, and stay so', async () => {
@@ -43,7 +44,7 @@ test('in Dovecot’s text too a dry run says what the run does', async () => {
   for (const side of ['a', 'b'] as const) for (const n of [1, 2, 3]) place.deliver(side, `${side}${n}`);
   const sync = async (...options: string[]): Promise<unknown> => {
     const words = ['sync', '-u', 'u1', '--dialect', 'dovecot', '--json', ...options, ...place.serverOfB()];
-    return JSON.parse((await place.dsync(...words)).stdout).totals;
+    return totalsOf((await place.dsync(...words)).stdout);
   };
   const planned = await sync('--dry-run');
   expect(place.subjects('a')).toEqual(['a1', 'a2', 'a3']);

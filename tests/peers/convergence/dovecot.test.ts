@@ -3,10 +3,11 @@
  * a story fails) tells the same ones again.
  */
 import { test as property } from '@fast-check/jest';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 
 import { stories } from '../../convergence/tell.ts';
 import { describeWith } from '../../support/needs.ts';
+import { share } from '../../support/share.ts';
 import type { DovecotVersion } from '../rig/dovecot-config.ts';
 import type { Dovecot } from '../rig/dovecot.ts';
 import { tell } from './tell.ts';
@@ -22,10 +23,11 @@ const testWith = (version: DovecotVersion, format: Format): void => {
     const numRuns = Math.max(1, Math.round(12 * RUNS));
     let dovecot: Dovecot;
     let begun = 0;
-    beforeAll(async () => {
-      dovecot = await startFor(version, format);
-    });
-    afterAll(() => dovecot.stop());
+    share(
+      () => startFor(version, format),
+      (started) => (dovecot = started),
+      () => dovecot.stop(),
+    );
 
     property.prop([stories(['sync'], WHAT_HAPPENS)], { numRuns })(
       'both ends are made equal, nothing is lost or doubled, and nothing is left to do',

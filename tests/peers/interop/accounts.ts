@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from '@jest/globals';
 
+import { NOTHING } from '../../support/printed-result.ts';
 import { troubles } from '../rig/dovecot.ts';
 import { ImapClient } from '../rig/imap.ts';
 import { type JudgedAccount, judgeAccount } from '../rig/judge.ts';
@@ -153,11 +154,6 @@ export const expectSame = async (ends: Ends, user: User): Promise<JudgedAccount>
   const theirs = await judge(ends, user.theirs);
   expect(await judge(ends, user.ours)).toEqual(theirs);
   return theirs;
-};
-
-const NOTHING = {
-  ...{ saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 },
-  ...{ mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 },
 };
 
 /** The same run once more changes nothing at either end. */

@@ -151,9 +151,7 @@ class World {
     const all = new Set([...held.values()].flat());
     const lost = [...this.alive].filter(([sha256]) => !all.has(sha256)).map(([, label]) => label);
     const doubled = [...held.values()].flatMap((list) => list.filter((sha256, i) => list.indexOf(sha256) !== i));
-    const { log } = this;
-    expect({ lost, doubled: doubled.map((x) => this.#labelOf(x)), log }).toEqual({ lost: [], doubled: [], log });
-    expect({ statuses, code, log }).toEqual({ statuses: expect.arrayContaining([code]), code, log });
+    expectWell({ lost, doubled: doubled.map((x) => this.#labelOf(x)), code, log: this.log }, statuses);
   }
 
   #labelOf(sha256: string | undefined): string {
@@ -163,4 +161,17 @@ class World {
   #nameOf(side: Side): string {
     return side === 'ours' ? ours(this.#name) : this.#name;
   }
+}
+
+interface Ended {
+  readonly lost: readonly string[];
+  readonly doubled: readonly string[];
+  readonly code: number | null;
+  /** Is shown when something is wrong. */
+  readonly log: readonly string[];
+}
+
+function expectWell({ lost, doubled, code, log }: Ended, statuses: readonly number[]): void {
+  expect({ lost, doubled, log }).toEqual({ lost: [], doubled: [], log });
+  expect({ statuses, code, log }).toEqual({ statuses: expect.arrayContaining([code]), code, log });
 }

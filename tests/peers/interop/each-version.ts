@@ -1,7 +1,6 @@
 /** What the tests with a real Dovecot at one end have in common: each version in turn, started once for all of a group. */
-import { afterAll, beforeAll } from '@jest/globals';
-
 import { describeWith } from '../../support/needs.ts';
+import { share } from '../../support/share.ts';
 import type { DovecotVersion } from '../rig/dovecot-config.ts';
 import { expectQuietLogs } from './accounts.ts';
 import type { Ends } from './ends.ts';
@@ -19,20 +18,16 @@ export const withEachVersion = (define: (version: DovecotVersion) => void): void
  */
 export const shareEnds = (
   start: () => Promise<Ends>,
-  take: (ends: Ends) => void,
+  take: (ends: Ends) => unknown,
   expectQuiet: (ends: Ends) => Promise<void> = expectQuietLogs,
-): void => {
-  let ends: Ends | null = null;
-  beforeAll(async () => {
-    ends = await start();
-    take(ends);
-  });
-  afterAll(async () => {
-    if (ends === null) return;
+): void =>
+  share(start, take, async (ends) => {
     try {
       await expectQuiet(ends);
     } finally {
       await ends[Symbol.asyncDispose]();
     }
   });
-};
+
+/** Where the tests provoke errors, or look through the logs themselves. */
+export const letLogsBe = (): Promise<void> => Promise.resolve();

@@ -1,8 +1,7 @@
 /** Our programs with a Dovecot that keeps its mail in its own formats, and GUIDs of every length. */
 import { describe, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
-import { shareEnds } from './each-version.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, type Format, type Pairing, startEnds } from './ends.ts';
 import { backup, chain, longGuids, merge, oneWay, renames, type Story } from './stories.ts';
 
@@ -24,11 +23,10 @@ const FORMATS: readonly Format[] = ['sdbox', 'mdbox', 'maildir'];
 /** What the other tests with Maildirs do not show. */
 const MAILDIR_STORIES = ['mailboxes get other names', 'mails with long GUIDs'];
 
-describeWith(['root', 'dovecot23'], 'Dovecot 2.3', () => {
-  describe.each(FORMATS)('with %s', (format) => stories('2.3', format));
-});
-describeWith(['root', 'dovecot24'], 'Dovecot 2.4', () => {
-  describe.each(FORMATS)('with %s', (format) => stories('2.4', format));
+withEachVersion((version) => {
+  describe.each(FORMATS)('that has %s', (format) => {
+    stories(version, format);
+  });
 });
 
 function stories(version: Pairing['version'], format: Format): void {

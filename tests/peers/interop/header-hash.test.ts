@@ -3,9 +3,9 @@
  * and both ends have to see the same.
  */
 import { spawn } from 'node:child_process';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
 import { FLAG, joinStreams, mailboxGuid, openChannel } from '@dsync/protocol';
 import { createMemoryStore, type MemoryStore } from '@dsync/storage';
@@ -19,6 +19,8 @@ import {
   type SyncState,
 } from '@dsync/sync';
 
+import { share } from '../../support/share.ts';
+import { listenOnFreePort } from '../../support/sockets.ts';
 import { type Dovecot, startDovecot, troubles } from '../rig/dovecot.ts';
 import { ImapClient } from '../rig/imap.ts';
 import { judgeAccount } from '../rig/judge.ts';
@@ -74,8 +76,7 @@ const theyStart = async (
   verb: readonly string[],
 ): Promise<null> => {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listenOnFreePort(server);
   const serve = async (): Promise<void> => {
     const socket = await new Promise<Socket>((resolve) => server.once('connection', resolve));
     await using channel = await openChannel(socket, { role: 'slave', handshake: slaveHandshake(HOST) });
@@ -206,16 +207,17 @@ withEachVersion(stories);
 function stories(version: '2.3' | '2.4'): void {
   let dovecot: Dovecot;
   const users = USERS.values();
-  beforeAll(async () => {
-    dovecot = await startDovecot({ version, users: USERS });
-  });
-  afterAll(async () => {
-    try {
-      expect(troubles(await dovecot.log())).toEqual([]);
-    } finally {
-      await dovecot.stop();
-    }
-  });
+  share(
+    () => startDovecot({ version, users: USERS }),
+    (started) => (dovecot = started),
+    async () => {
+      try {
+        expect(troubles(await dovecot.log())).toEqual([]);
+      } finally {
+        await dovecot.stop();
+      }
+    },
+  );
 
   const makePair = async (starts: 'we' | 'they'): Promise<Pair> => {
     const user = users.next().value ?? '';

@@ -1,11 +1,11 @@
 /** A Dovecot that keeps its mail as mbox files: it cannot be given GUIDs, so both ends recognise mails by their headers. */
 import { describe, expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
+import { totalsOf } from '../../support/printed-result.ts';
 import { ImapClient } from '../rig/imap.ts';
 import type { JudgedAccount } from '../rig/judge.ts';
 import { judge, runWell, type User } from './accounts.ts';
-import { shareEnds } from './each-version.ts';
+import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, ours, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(60_000);
@@ -120,18 +120,17 @@ const STORIES: Readonly<Record<string, Story>> = {
 /** With which its dsync says or believes less about headers. */
 const FEATURES = { '2.3': ['', 'empty-header-workaround'], '2.4': ['', 'no-header-hashes'] } as const;
 
-describeWith(['root', 'dovecot23'], 'with Dovecot 2.3', () => {
-  describe.each(FEATURES['2.3'])('dsync_features = %s', (feature) => stories('2.3', feature));
-});
-describeWith(['root', 'dovecot24'], 'with Dovecot 2.4', () => {
-  describe.each(FEATURES['2.4'])('dsync_features = %s', (feature) => stories('2.4', feature));
+withEachVersion((version) => {
+  describe.each(FEATURES[version])('dsync_features = %s', (feature) => {
+    stories(version, feature);
+  });
 });
 
 /** Asked by GUIDs it tells no hashes, so it is asked once more. */
 const dryRun: Story = async (ends, pairing) => {
   const user = await makeUser(ends, pairing);
   const totals = async (...options: string[]): Promise<unknown> =>
-    JSON.parse(await runWell(ends, pairing, user, ['sync', ...options])).totals;
+    totalsOf(await runWell(ends, pairing, user, ['sync', ...options]));
   await append(ends, user.theirs, '1', '2', '3');
   const first = await totals('--dry-run');
   expect(first).toMatchObject({ local: { saved: 3 }, remote: { saved: 0 } });

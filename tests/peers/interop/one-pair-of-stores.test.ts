@@ -42,6 +42,12 @@ const TOOLS: readonly Tool[] = [
   'dsync to doveadm',
 ];
 
+/** The state that is all of what was said. */
+const stateIn = (said: string): string => {
+  expect(said).toMatch(/^[A-Za-z0-9+/]+=*\n$/);
+  return said.trimEnd();
+};
+
 const runTool = async (
   ends: Ends,
   pairing: Pairing,
@@ -147,8 +153,7 @@ function chains(version: Pairing['version']): void {
     let state = '';
     const run = async (tool: Tool): Promise<string> => {
       const said = await runTool(ends, pairing, user, tool, withState ? ['sync', '-s', state] : ['sync']);
-      if (withState) state = said.trimEnd();
-      if (withState) expect(state).toMatch(/^[A-Za-z0-9+/]+=*$/);
+      if (withState) state = stateIn(said);
       return said;
     };
     await run('dsync to doveadm');

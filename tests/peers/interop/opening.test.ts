@@ -2,13 +2,13 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
 import { makeCertificates, writeCertificates } from '../../../certs/make-certificates.ts';
 import { expectQuietLogs, makeUser, runWell } from './accounts.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 import { merge } from './stories.ts';
-import { withEachVersion } from './each-version.ts';
+import { letLogsBe, shareEnds, withEachVersion } from './each-version.ts';
 
 jest.setTimeout(60_000);
 
@@ -29,16 +29,16 @@ function openings(version: Pairing['version']): void {
   let ends: Ends;
   /** As the programs of this Dovecot see it. */
   let stranger: string;
-  beforeAll(async () => {
-    ends = await startEnds(version);
-    await ends.addUser('a');
-    const folder = join(ends.dovecot.certificates, '../stranger');
-    writeCertificates(folder, makeCertificates());
-    stranger = folder;
-  });
-  afterAll(async () => {
-    await ends[Symbol.asyncDispose]();
-  });
+  shareEnds(
+    () => startEnds(version),
+    async (started) => {
+      ends = started;
+      await ends.addUser('a');
+      stranger = join(ends.dovecot.certificates, '../stranger');
+      writeCertificates(stranger, makeCertificates());
+    },
+    letLogsBe,
+  );
   const inside = (path: string): string => path.replace(/^.*\/trixie(?=\/tmp\/)/, '');
 
   test('over its UNIX socket, without a password', async () => {

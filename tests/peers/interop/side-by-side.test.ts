@@ -2,20 +2,20 @@
  * The same runs from the same start by our programs with a Dovecot, and by two Dovecots of that version: they end alike.
  * What does not is in a table (beside/differences.ts), with the reason.
  */
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
-import { describeWith } from '../../support/needs.ts';
+import { totalsOf } from '../../support/printed-result.ts';
 import type { Outcome } from '../rig/processes.ts';
 import { type Case, CASES, OURS, type Round, THEIRS } from './beside/cases.ts';
 import { DIFFERENCES } from './beside/differences.ts';
 import { AccountPair, makeTemplate, runTwoDovecots, sidesOf } from './beside/pairs.ts';
 import { differencesOf, Seen } from './beside/seen.ts';
+import { letLogsBe, shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(60_000);
 
-describeWith(['root', 'dovecot23'], 'beside two Dovecots 2.3', () => sideBySide('2.3'));
-describeWith(['root', 'dovecot24'], 'beside two Dovecots 2.4', () => sideBySide('2.4'));
+withEachVersion(sideBySide);
 
 test('every known difference is about a story', () => {
   const names = new Set(CASES.map(({ name }) => name));
@@ -29,14 +29,15 @@ const REST = 'again';
 
 function sideBySide(version: Pairing['version']): void {
   let ends: Ends;
-  beforeAll(async () => {
+  shareEnds(
     // A server of its own has to carry out what it is told, not pass it on; nobody pulls the plug here.
-    ends = await startEnds(version, 'maildir', 'doveadm_port = 0\nmail_fsync = never');
-    await makeTemplate(ends, { theirs: THEIRS, ours: OURS });
-  });
-  afterAll(async () => {
-    await ends[Symbol.asyncDispose]();
-  });
+    () => startEnds(version, 'maildir', 'doveadm_port = 0\nmail_fsync = never'),
+    async (started) => {
+      ends = started;
+      await makeTemplate(ends, { theirs: THEIRS, ours: OURS });
+    },
+    letLogsBe,
+  );
   const cases = (['server', 'client'] as const).flatMap((dovecotIs) =>
     CASES.map((one) => {
       const difference = DIFFERENCES[dovecotIs][one.name] ?? null;
@@ -90,7 +91,7 @@ class Story {
       },
     ] as const;
     const first = await Promise.all(pairs.map(({ run }) => run(['sync', '-f'])));
-    expect(first.map(({ code, stderr }) => ({ code, stderr }))).toEqual([FINE, FINE]);
+    expectFine(first);
     const last = rounds.at(-1);
     if (last === undefined) throw new Error('a story without a run');
     const clock = new Clock();
@@ -144,7 +145,9 @@ class Story {
   }
 }
 
-const FINE = { code: 0, stderr: '' };
+const expectFine = (outcomes: readonly Outcome[]): void => {
+  expect(outcomes.map(({ code, stderr }) => ({ code, stderr }))).toEqual(outcomes.map(() => ({ code: 0, stderr: '' })));
+};
 
 class Clock {
   #now = Math.floor(Date.now() / 1000) - PAST_SECONDS;
@@ -165,10 +168,9 @@ const withoutNames = (line: string): string =>
 
 const plannedIn = (report: string): string[] => {
   if (report === '') return [];
-  const { totals } = JSON.parse(report);
-  return ['local', 'remote'].flatMap((side) =>
-    Object.entries(totals[side])
+  return Object.entries(totalsOf(report)).flatMap(([side, counts]) =>
+    Object.entries(counts)
       .filter(([, count]) => count !== 0)
-      .map(([what, count]) => `${side} ${what} ${String(count)}`),
+      .map(([what, count]) => `${side} ${what} ${count}`),
   );
 };

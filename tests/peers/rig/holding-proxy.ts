@@ -1,7 +1,8 @@
 /** A TCP relay that stops a run in the middle: when a file appears nothing is passed on until it is told to go on. */
 import { existsSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+
+import { chunksOf, listenOnFreePort } from '../../support/sockets.ts';
 
 export interface HoldingProxy extends AsyncDisposable {
   readonly port: number;
@@ -22,12 +23,12 @@ export const startHoldingProxy = async (targetPort: number, file: string): Promi
   const sockets = new Set<Socket>();
   const pass = async (from: Socket, to: Socket): Promise<void> => {
     try {
-      for await (const chunk of from) {
+      for await (const chunk of chunksOf(from)) {
         if (existsSync(file)) {
           isHeld();
           await released;
         }
-        to.write(chunk as Buffer);
+        to.write(chunk);
       }
       to.end();
     } catch {
@@ -40,13 +41,8 @@ export const startHoldingProxy = async (targetPort: number, file: string): Promi
     void pass(client, target);
     void pass(target, client);
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  // A server that listens on TCP has this kind of address.
-  const { port } = server.address() as AddressInfo;
   return {
-    port,
+    port: await listenOnFreePort(server),
     held,
     release,
     [Symbol.asyncDispose]: async () => {

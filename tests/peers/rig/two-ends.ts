@@ -1,6 +1,7 @@
 /** Two accounts of one Dovecot as the two ends of our run: `u`, and `far-u` as the user `u` of our server. */
 import { expect } from '@jest/globals';
 
+import { NOTHING } from '../../support/printed-result.ts';
 import { type Dovecot, troubles } from './dovecot.ts';
 import { type JudgedAccount, judgeAccount } from './judge.ts';
 import { dsync, startOurServer } from './ours.ts';
@@ -22,11 +23,6 @@ export const synchronise = async (dovecot: Dovecot, verb: readonly string[]): Pr
     server: expect.not.stringMatching(/warn|error/i),
   });
   return JSON.parse(outcome.stdout.toString('utf8'));
-};
-
-const NOTHING = {
-  ...{ saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 },
-  ...{ mailboxesCreated: 0, mailboxesRenamed: 0, mailboxesDeleted: 0, subscriptions: 0 },
 };
 
 export const expectNothingToDo = async (dovecot: Dovecot): Promise<void> => {

@@ -1,6 +1,7 @@
 /** A way between a client and a server of the doveadm protocol that stops once, at a point of the session, for something to happen. */
 import { connect, createServer, type Socket } from 'node:net';
 
+import { chunksOf, listenOnFreePort } from '../../support/sockets.ts';
 import { pointOf, type Point } from '../../support/watch-channel.ts';
 
 export interface Relay extends AsyncDisposable {
@@ -20,7 +21,7 @@ export async function startRelay(port: number, when: string, action: () => Promi
   const pass = async (source: Socket, sink: Socket, watched: boolean): Promise<void> => {
     let tail = '';
     let waiting = watched;
-    for await (const chunk of source) {
+    for await (const chunk of chunksOf(source)) {
       if (waiting) {
         tail = `${tail.slice(-40)}${chunk.toString('latin1')}`;
         if (line.test(tail)) {
@@ -40,11 +41,8 @@ export async function startRelay(port: number, when: string, action: () => Promi
     }
     void Promise.allSettled([pass(client, far, from === 'client'), pass(far, client, from === 'server')]);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the relay has no port');
   return {
-    port: address.port,
+    port: await listenOnFreePort(server),
     [Symbol.asyncDispose]: async () => {
       for (const socket of open) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -35,9 +35,9 @@ export interface Spelling {
   /** Whether names of both sides are always spelled alike. */
   readonly same: boolean;
   /** The form that both sides' spellings of one name have in common. */
-  common(part: string): string;
+  readonly common: (part: string) => string;
   /** The part as a side with this separator can write it. */
-  legal(part: string, separator: string): string;
+  readonly legal: (part: string, separator: string) => string;
 }
 
 /** @param escapeChar of a side that cannot have names with it and two digits; absent: neither side is so */

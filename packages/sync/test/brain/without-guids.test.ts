@@ -5,11 +5,11 @@ import { FLAG, mailboxGuid, mailGuid, type Uid, uid } from '@dsync/protocol';
 import { createMemoryStore, type MemoryStore } from '@dsync/storage';
 import type { SyncOptions } from '@dsync/sync';
 
+import { NO_MAILS } from '../../../../tests/support/printed-result.ts';
 import { syncStores } from './two-stores.ts';
 
 const INBOX = ['INBOX'];
 const GUID = mailboxGuid('000000000000000000000000000000a1');
-const NOTHING = { saved: 0, copied: 0, flagged: 0, expunged: 0, renumbered: 0 };
 
 const mail = (id: string): Buffer =>
   Buffer.from(`Date: Tue, 14 Nov 2023 22:13:22 +0000\nMessage-ID: <${id}>\n\n${id}\n`);
@@ -41,7 +41,7 @@ const contents = async (store: MemoryStore): Promise<readonly string[]> => {
 
 const quiet = async (a: MemoryStore, b: MemoryStore, options: Partial<SyncOptions> = {}): Promise<void> => {
   const { master } = await syncStores(a, b, options);
-  expect([master.local, master.remote]).toEqual([expect.objectContaining(NOTHING), expect.objectContaining(NOTHING)]);
+  expect([master.local, master.remote]).toEqual([expect.objectContaining(NO_MAILS), expect.objectContaining(NO_MAILS)]);
 };
 
 describe.each([

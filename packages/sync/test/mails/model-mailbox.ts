@@ -164,7 +164,7 @@ export class ModelMailbox {
     const before = new Map(this.mails);
     const uidNextBefore = plan.rebuild ? 1 : this.uidNext;
     if (plan.rebuild) {
-      expect(plan.operations.map(({ op }) => op).filter((op) => op !== 'keep' && op !== 'save')).toEqual([]);
+      expectOnly(plan.operations, 'keep', 'save');
       this.mails.clear();
       this.expunges.clear();
       this.uidNext = 1;
@@ -174,7 +174,7 @@ export class ModelMailbox {
     }
     for (const operation of plan.operations) this.#do(operation, before, from, uidNextBefore);
     this.uidValidity = plan.uidValidity;
-    expect(plan.uidNext).toBeGreaterThanOrEqual(this.uidNext);
+    expectFrom(plan.uidNext, this.uidNext);
     this.uidNext = plan.uidNext;
     if (plan.highestModseq > this.highestModseq) this.highestModseq = plan.highestModseq;
     this.firstRecentUid = plan.firstRecentUid;
@@ -185,12 +185,12 @@ export class ModelMailbox {
       case 'flag':
         return;
       case 'expunge':
-        expect(before.get(operation.uid)?.guid).toBe(operation.guid);
+        expectNames(operation, before.get(operation.uid));
         return this.#forget(operation.uid);
       case 'renumber': {
         const mail = this.mails.get(operation.from);
         if (mail === undefined) throw new Error(`renumbers UID ${operation.from}, which is not there`);
-        expect(mail.guid).toBe(operation.guid);
+        expectNames(operation, mail);
         this.#forget(operation.from);
         return this.#place(operation.to, mail, uidNextBefore);
       }
@@ -199,7 +199,7 @@ export class ModelMailbox {
       case 'keep': {
         const source = operation.op === 'save' ? from.mails.get(operation.remoteUid) : before.get(operation.from);
         if (source === undefined) throw new Error(`${operation.op} of a mail that is not there`);
-        expect(source.guid).toBe(operation.guid);
+        expectNames(operation, source);
         const { flags, keywords, modseq } = operation;
         return this.#place(operation.uid, { ...source, ...NO_ACTIONS, flags, keywords, modseq }, uidNextBefore);
       }
@@ -212,7 +212,7 @@ export class ModelMailbox {
     const mail = this.mails.get(operation.uid);
     if (mail === undefined) throw new Error(`flags UID ${operation.uid}, which is not there`);
     const { flags, keywords, modseq } = operation;
-    expect(flags & ~ALL_FLAGS).toBe(0);
+    expectFlags(flags);
     this.mails.set(operation.uid, { ...mail, flags, keywords, modseq });
     if (modseq > this.highestModseq) this.highestModseq = modseq;
   }
@@ -225,8 +225,8 @@ export class ModelMailbox {
   }
 
   #place(uid: Uid, mail: ModelMail, uidNextBefore: number): void {
-    expect(uid).toBeGreaterThanOrEqual(uidNextBefore);
-    expect(this.mails.has(uid)).toBe(false);
+    expectFrom(uid, uidNextBefore);
+    expectFree(this.mails, uid);
     this.mails.set(uid, mail);
     this.uidNext = Math.max(this.uidNext, uid + 1);
   }
@@ -238,4 +238,25 @@ function has(keywords: readonly string[], keyword: string): boolean {
 
 function sorted(keywords: readonly string[]): readonly string[] {
   return keywords.toSorted((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
+}
+
+/** The operation is about this mail. */
+function expectNames(operation: { readonly guid: string | null }, mail: ModelMail | undefined): void {
+  expect(mail?.guid).toBe(operation.guid);
+}
+
+function expectOnly(operations: readonly MailOperation[], ...allowed: readonly MailOperation['op'][]): void {
+  expect(operations.map(({ op }) => op).filter((op) => !allowed.includes(op))).toEqual([]);
+}
+
+function expectFrom(uid: number, least: number): void {
+  expect(uid).toBeGreaterThanOrEqual(least);
+}
+
+function expectFree(mails: ReadonlyMap<Uid, ModelMail>, uid: Uid): void {
+  expect(mails.has(uid)).toBe(false);
+}
+
+function expectFlags(mask: number): void {
+  expect(mask & ~ALL_FLAGS).toBe(0);
 }

@@ -1,64 +1,40 @@
 /** The tree parts of the recorded scenarios: names, GUIDs, directories and subscriptions of both sides after every step. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import { mailboxGuid } from '@dsync/protocol';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 
+import { describeWith } from '../../../../tests/support/needs.ts';
+import {
+  loadScenarios,
+  type Scenario,
+  type ScenarioState,
+  type SideName,
+  type Step,
+  type SyncStep,
+  type UserStep,
+} from '../../../../tests/support/scenario.ts';
 import { planTree, selectTrees, type Selection, type TreeMergeContext } from '@dsync/sync';
 import { StrictStore } from './strict-store.ts';
 
-interface SideState {
+/** What is compared of a side. */
+interface Picture {
   readonly mailboxes: Readonly<Record<string, { readonly guid: string }>>;
   readonly subscriptions: readonly string[];
-  readonly directories?: readonly string[];
-}
-type Sides<T> = Readonly<Record<'A' | 'B', T>>;
-interface Step {
-  readonly op: string;
-  readonly side: 'A' | 'B';
-  readonly mailbox: string;
-  readonly guid: string;
-  readonly to: string;
-  readonly dir?: boolean;
-  readonly command: 'sync' | 'backup';
-  readonly options: readonly string[];
-  readonly start: 'A' | 'B';
-}
-interface Scenario {
-  readonly id: string;
-  readonly title: string;
-  readonly group: string;
-  readonly normative: boolean;
-  readonly config?: Partial<
-    Sides<{ readonly separator?: string; readonly layout?: string; readonly namespaces?: unknown }>
-  >;
-  readonly initial: Sides<SideState | null>;
-  readonly steps: readonly Step[];
-  readonly final: Sides<SideState>;
+  readonly directories: readonly string[];
 }
 
-const FILE = join(
-  process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'),
-  'vectors/scenarios.json',
-);
 const GROUPS = ['tree', 'subscriptions', 'directories', 'selection', 'names', 'backup', 'oneway', 'mail', 'state'];
 
-function load(): readonly Scenario[] {
-  if (!existsSync(FILE)) return [];
-  const { scenarios } = JSON.parse(readFileSync(FILE, 'utf8')) as { readonly scenarios: readonly Scenario[] };
-  // Which names belong to which namespace is the store's knowledge; changes during a run are the conversation's.
-  return scenarios.filter(
-    (s) => s.normative && GROUPS.includes(s.group) && !s.id.startsWith('ns-n') && s.id !== 'ns-location-default',
-  );
-}
+// Which names belong to which namespace is the store's knowledge; changes during a run are the conversation's.
+const scenarios = loadScenarios().filter(
+  (s) => s.normative && GROUPS.includes(s.group) && !s.id.startsWith('ns-n') && s.id !== 'ns-location-default',
+);
 
 class World {
-  readonly stores: Sides<StrictStore>;
+  readonly stores: Readonly<Record<SideName, StrictStore>>;
   private now = 1000;
 
   constructor(scenario: Scenario) {
-    const store = (side: 'A' | 'B'): StrictStore => {
+    const store = (side: SideName): StrictStore => {
       const config = scenario.config?.[side];
       const made = new StrictStore({ separator: config?.separator ?? '/', directories: config?.layout === 'fs' });
       const initial = scenario.initial[side];
@@ -73,22 +49,22 @@ class World {
   step(step: Step): void {
     if (step.op === 'tick') this.now++;
     else if (step.op === 'sync') this.sync(step);
-    else if (step.side) this.change(this.stores[step.side], step);
+    else this.change(this.stores[step.side], step);
   }
 
-  private change(store: StrictStore, step: Step): void {
+  private change(store: StrictStore, step: UserStep): void {
     const path = (step.mailbox ?? '').split(store.separator);
     const there = store.guidAt(path);
     if (step.op === 'create' && step.dir) store.createDirectory(path);
-    else if (step.op === 'create') store.create(path, mailboxGuid(step.guid));
+    else if (step.op === 'create') store.create(path, mailboxGuid(step.guid ?? ''));
     else if (step.op === 'delete' && there) store.delete(path, there, this.now);
     else if (step.op === 'delete') store.deleteDirectory(path, this.now);
-    else if (step.op === 'rename') store.rename(path, step.to.split(store.separator), this.now);
+    else if (step.op === 'rename') store.rename(path, (step.to ?? '').split(store.separator), this.now);
     else if (step.op === 'subscribe' || step.op === 'unsubscribe')
       store.subscribe(path, step.op === 'subscribe', this.now);
   }
 
-  private sync({ command, options, start }: Step): void {
+  private sync({ command, options, start }: SyncStep): void {
     const local = this.stores[start];
     const remote = this.stores[start === 'A' ? 'B' : 'A'];
     const { selection, context } = parseOptions(command, options);
@@ -124,7 +100,7 @@ function parseOptions(
 }
 
 /** Directories as the scenarios write them: those that exist and those that are only implied. */
-function pictureOf(store: StrictStore): SideState {
+function pictureOf(store: StrictStore): Picture {
   const mailboxes: Record<string, { guid: string }> = {};
   const directories = new Set<string>();
   for (const { path, guid } of store.entries.values()) {
@@ -140,7 +116,7 @@ function pictureOf(store: StrictStore): SideState {
   };
 }
 
-function expected(state: SideState): SideState {
+function expected(state: ScenarioState): Picture {
   const mailboxes = Object.fromEntries(Object.entries(state.mailboxes).map(([name, { guid }]) => [name, { guid }]));
   return {
     mailboxes,
@@ -149,18 +125,11 @@ function expected(state: SideState): SideState {
   };
 }
 
-const scenarios = load();
-if (scenarios.length === 0) {
-  describe('recorded scenarios', () => {
-    test.skip(`need ${FILE}, or DSYNC_SHARED`, () => undefined);
+describeWith(['vectors'], 'the tree ends as recorded:', () => {
+  test.each(scenarios.map((s) => [s.id, s.title, s] as const))('%s, %s', (_id, _title, scenario) => {
+    const world = new World(scenario);
+    for (const step of scenario.steps) world.step(step);
+    expect(pictureOf(world.stores.A)).toEqual(expected(scenario.final.A));
+    expect(pictureOf(world.stores.B)).toEqual(expected(scenario.final.B));
   });
-} else {
-  describe('the tree ends as recorded:', () => {
-    test.each(scenarios.map((s) => [s.id, s.title, s] as const))('%s, %s', (_id, _title, scenario) => {
-      const world = new World(scenario);
-      for (const step of scenario.steps) world.step(step);
-      expect(pictureOf(world.stores.A)).toEqual(expected(scenario.final.A));
-      expect(pictureOf(world.stores.B)).toEqual(expected(scenario.final.B));
-    });
-  });
-}
+});
