@@ -45,7 +45,9 @@ export default class Reporter {
     }
     const strict = process.env['CI'] === 'true' || process.env['DSYNC_REQUIRE_ALL'] === '1';
     if (strict && skipped.length > 0) {
-      this.#error = new Error(`${skipped.length} tests were skipped, and nothing may be skipped here`);
+      this.#error = new Error(
+        `${skipped.length === 1 ? '1 test was' : `${skipped.length} tests were`} skipped, and nothing may be skipped here`,
+      );
       lines.push('', this.#error.message);
     }
     lines.push('', `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`, '');

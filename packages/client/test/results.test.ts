@@ -39,6 +39,21 @@ test('--json is one object', async () => {
   });
 });
 
+test('without it there are a few lines for people, who count one mailbox and two mailboxes', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  place.deliver('a', 'two', { flags: 'S' });
+  place.deliver('a', 'three', { folder: '.Sent' });
+  place.deliver('b', 'four', { folder: '.Drafts' });
+  const { stdout } = await place.sync();
+  expect(stdout.split('\n')).toEqual([
+    expect.stringMatching(/^u1: sync done in [0-9.]+ s \(native dialect, [0-9.]+ KiB in, [0-9.]+ KiB out\)$/),
+    '  local:  1 saved, 1 mailbox created',
+    '  remote: 3 saved, 2 mailboxes created',
+    '',
+  ]);
+});
+
 test('--json also tells of a failure', async () => {
   using place = new Place();
   const outcome = await place.dsync('sync', '-u', 'u1', '--json', 'tcp:127.0.0.1:1');

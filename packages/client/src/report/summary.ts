@@ -2,20 +2,23 @@ import type { MailCounts, TreeCounts } from '@dsync/sync';
 
 import type { Result } from './result.ts';
 
-const WORDS: readonly (readonly [keyof (MailCounts & TreeCounts), string])[] = [
-  ['saved', 'saved'],
-  ['copied', 'copied'],
-  ['flagged', 'flagged'],
-  ['expunged', 'expunged'],
-  ['renumbered', 'renumbered'],
-  ['mailboxesCreated', 'mailboxes created'],
-  ['mailboxesRenamed', 'mailboxes renamed'],
-  ['mailboxesDeleted', 'mailboxes deleted'],
-  ['subscriptions', 'subscriptions changed'],
+/** What is counted, as one of it and as several are called. */
+const WORDS: readonly (readonly [keyof (MailCounts & TreeCounts), one: string, several: string])[] = [
+  ['saved', 'saved', 'saved'],
+  ['copied', 'copied', 'copied'],
+  ['flagged', 'flagged', 'flagged'],
+  ['expunged', 'expunged', 'expunged'],
+  ['renumbered', 'renumbered', 'renumbered'],
+  ['mailboxesCreated', 'mailbox created', 'mailboxes created'],
+  ['mailboxesRenamed', 'mailbox renamed', 'mailboxes renamed'],
+  ['mailboxesDeleted', 'mailbox deleted', 'mailboxes deleted'],
+  ['subscriptions', 'subscription changed', 'subscriptions changed'],
 ];
 
 function changes(counts: MailCounts & TreeCounts): string {
-  const parts = WORDS.filter(([key]) => counts[key] > 0).map(([key, word]) => `${counts[key]} ${word}`);
+  const parts = WORDS.filter(([key]) => counts[key] > 0).map(
+    ([key, one, several]) => `${counts[key]} ${counts[key] === 1 ? one : several}`,
+  );
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 
