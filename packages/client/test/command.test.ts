@@ -26,6 +26,14 @@ test('a command is started without a shell, and its stderr is passed on', async 
   expect(place.subjects('b')).toEqual(['one S']);
 });
 
+test('a session that nobody begins ends with one line', async () => {
+  using place = new Place();
+  expect(await run(DSYNC_SERVER, ['-o', place.mail('b'), '-u', 'u1'])).toMatchObject({
+    status: 75,
+    stderr: 'dsync-server: Error: the other side closed without a word\n',
+  });
+});
+
 test('an unknown user at the other side is said', async () => {
   using place = new Place();
   const outcome = await place.dsync('sync', '-u', 'u1', DSYNC, '-o', place.mail('b'), 'dsync-server', '-u', 'nobody');

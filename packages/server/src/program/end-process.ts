@@ -12,7 +12,8 @@ export async function endProcessWith(name: string, main: () => Promise<number>):
   let lost: string | null = null;
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== LEFT) lost = error.message;
+    // What Node itself finds wrong is of a session, which has ended its stream.
+    if (error.errno !== undefined && error.code !== LEFT) lost = error.message;
   });
   let status = await main();
   await drained(process.stdout);
@@ -29,6 +30,8 @@ export async function endProcessWith(name: string, main: () => Promise<number>):
 /** A pipe takes what fits; the rest of a long result is written before the process ends. */
 function drained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    stream.write('', () => resolve());
+    // Of one that has failed or ended, its last event is still to come.
+    if (stream.writable) stream.write('', () => resolve());
+    else setImmediate(resolve);
   });
 }

@@ -18,6 +18,7 @@ import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
 import { countTree, type TreeOutcome } from './tree-outcome.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
+import { duringRun, reasonOf } from './went-away.ts';
 
 /**
  * Synchronises `store` with the peer at the other end of `channel`, which is not closed here.
@@ -57,8 +58,9 @@ export async function runMaster(
       await channel.endMailboxes();
       return await finish(session, trees);
     });
-  } catch (error) {
-    await channel.abort(error instanceof Error ? error.message : String(error));
+  } catch (thrown) {
+    const error = duringRun(thrown);
+    await channel.abort(reasonOf(error));
     throw error;
   }
 }
@@ -94,7 +96,7 @@ async function syncMailboxes(session: Session, mailboxes: readonly MergedMailbox
     else if (merged.local && merged.remote) notes.state.set(merged.guid, equalState(merged.local, merged.remote));
   }
   const inFlight = new InFlight(channel.window, (reason) => {
-    void channel.abort(reason instanceof Error ? reason.message : String(reason));
+    void channel.abort(reasonOf(reason));
   });
   for (const [index, merged] of todo.entries()) {
     await inFlight.start(async () => {

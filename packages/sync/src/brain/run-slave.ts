@@ -16,6 +16,7 @@ import { newNotes, type Session, storeForRun } from './session.ts';
 import { answerMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
+import { duringRun, reasonOf } from './went-away.ts';
 
 /** What a served run did here. The peer has been told the counts, the warnings, and whether anything was unexpected. */
 export interface SlaveReport {
@@ -56,8 +57,9 @@ export async function runSlave(
       const common = rules.algorithm === 'state' ? await receiveStates(channel) : null;
       return await serve({ ...session, common });
     });
-  } catch (error) {
-    await channel.abort(error instanceof Error ? error.message : String(error));
+  } catch (thrown) {
+    const error = duringRun(thrown);
+    await channel.abort(reasonOf(error));
     throw error;
   }
 }
@@ -80,7 +82,7 @@ async function serve(session: Session): Promise<SlaveReport> {
   const trees = await mergeTrees(session);
   const byGuid = new Map<MailboxGuid, MergedMailbox>(trees.mailboxes.map((merged) => [merged.guid, merged]));
   const inFlight = new InFlight(channel.window, (reason) => {
-    void channel.abort(reason instanceof Error ? reason.message : String(reason));
+    void channel.abort(reasonOf(reason));
   });
   for (;;) {
     // Where mailboxes come one after the other, whoever asks for the next one takes messages of the present one.

@@ -11,6 +11,7 @@ import { allEnded } from './deferred.ts';
 import { askForTree } from './dry-run.ts';
 import { peerIsOurs, type Session } from './session.ts';
 import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-outcome.ts';
+import { reasonOf } from './went-away.ts';
 
 /** Exchanges the trees, merges them and carries out the own part, unless it is a dry run. */
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
@@ -121,7 +122,7 @@ async function exchange(session: Session, sent: (full: TreeSnapshot) => TreeSnap
     remote = await receiveTree(channel.session);
   };
   await allEnded([send(local), receive()], (reason) => {
-    void channel.abort(reason instanceof Error ? reason.message : String(reason));
+    void channel.abort(reasonOf(reason));
   });
   return { local, remote: remote ?? local };
 }

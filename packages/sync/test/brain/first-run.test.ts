@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 
 import { FLAG, mailboxGuid, mailGuid, uid } from '@dsync/protocol';
-import { createMemoryStore, type MailStore } from '@dsync/storage';
+import { createMemoryStore, StoreError, type MailStore } from '@dsync/storage';
 
 import { NOTHING } from '../../../../tests/support/printed-result.ts';
 import { syncStores } from './two-stores.ts';
@@ -50,4 +50,31 @@ describe('a run between two stores', () => {
     expect(second.master.local).toEqual(NOTHING);
     expect(second.master.remote).toEqual(NOTHING);
   });
+
+  test.each(['starting', 'other'] as const)(
+    'a mailbox that is taken away meanwhile is no mailbox that nobody has: try again (the %s side)',
+    async (side) => {
+      const stores = { starting: createMemoryStore(), other: createMemoryStore() };
+      for (const [name, { user }] of Object.entries(stores))
+        await user.place(INBOX, {
+          guid: GUID,
+          uidValidity: 1001,
+          mails: [{ uid: uid(1), guid: mailGuid(name), body: BODY }],
+        });
+      const gone = async (): Promise<never> => {
+        throw new StoreError('NotFound', 'cannot list mail folder /x/cur');
+      };
+      const store = stores[side];
+      const open = store.openMailbox.bind(store);
+      store.openMailbox = async (guid) => {
+        const mailbox = await open(guid);
+        if (mailbox !== null) mailbox.changes = gone;
+        return mailbox;
+      };
+      await expect(syncStores(stores.starting, stores.other)).rejects.toMatchObject({
+        message: expect.stringMatching(/cannot list mail folder \/x\/cur; removed or renamed during the run/),
+        ...(side === 'starting' ? { code: 'Temporary' } : { code: 'PeerFailed' }),
+      });
+    },
+  );
 });
