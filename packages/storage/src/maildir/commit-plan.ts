@@ -82,7 +82,7 @@ export function planCommit(work: Work, view: View, memory: MailboxMemory, clock:
     .filter((mail) => work.expunged.get(mail.uid) === mail.guid);
   const gone = new Set<number>(expunged.map(({ uid }) => uid));
   const lives = (uid: number): boolean => !gone.has(uid) && memory.mail(uid) !== undefined;
-  const mails = planMails(work, view, letters, final, shown, clock);
+  const mails = planMails(work, view, { letters, final, firstRecentUid: shown }, clock);
   const flagged = [...work.flagged]
     .filter(([uid]) => lives(uid))
     .map(([uid, change]) => planFlags(uid, change, memory, letters));
@@ -146,14 +146,15 @@ function settle(work: Work, memory: MailboxMemory): SettledUids {
   return settleUids(wanted, work.uidNextAtBegin, uidNext, present);
 }
 
-function planMails(
-  work: Work,
-  view: View,
-  letters: KeywordLetters,
-  final: (uid: number) => Uid,
-  firstRecentUid: number,
-  clock: BaseClock,
-): PlannedMail[] {
+/** By what new mails get their places. */
+interface Placing {
+  readonly letters: KeywordLetters;
+  /** The UID that a mail gets which was to have this one. */
+  readonly final: (uid: number) => Uid;
+  readonly firstRecentUid: number;
+}
+
+function planMails(work: Work, view: View, placing: Placing, clock: BaseClock): PlannedMail[] {
   // A base name stands for one mail, also for one that is gone already: clients may remember its UID by it.
   const taken = new Set<string>();
   for (const { base } of view.uidlist.records) if (!view.files.has(base)) taken.add(base);
@@ -167,7 +168,7 @@ function planMails(
   const reused = new Set<string>();
   const saves = work.saved.map((saved): PlannedMail => {
     const base = free(saved.base, () => makeBase(clock, sizeIn(saved.base, 'S') ?? 0, sizeIn(saved.base, 'W') ?? 0));
-    const planned = place(saved.mail, base, letters, final(saved.mail.uid), firstRecentUid);
+    const planned = place(saved.mail, base, placing);
     // The same text, and not a second copy of it: there may be tens of thousands.
     const at = planned.at === saved.at ? saved.at : planned.at;
     return { how: 'save', ...planned, at, arrives: true, source: null, namedFor: saved.at };
@@ -176,16 +177,15 @@ function planMails(
     const file = view.files.get(baseOf(source));
     // Expunged by somebody else meanwhile: there is nothing left to copy, and the other side has it still.
     if (file === undefined) return [];
-    const uid = final(mail.uid);
     if (how === 'keep' && !reused.has(file.base)) {
       reused.add(file.base);
-      const planned = place(mail, file.base, letters, uid, firstRecentUid);
-      const { text } = lettersFor(letters, mail.keywords);
+      const planned = place(mail, file.base, placing);
+      const { text } = lettersFor(placing.letters, mail.keywords);
       const at = planned.at.startsWith('new/') ? planned.at : `cur/${printFileName(file.base, mail.flags, text, file)}`;
       return [{ how, ...planned, at, arrives: false, source: file.at, namedFor: null }];
     }
     const another = (): string => baseOfCopy(file.base, clock);
-    const planned = place(mail, free(another(), another), letters, uid, firstRecentUid);
+    const planned = place(mail, free(another(), another), placing);
     return [{ how, ...planned, arrives: true, source: file.at, namedFor: null }];
   });
   return [...saves, ...copies].toSorted((a, b) => a.uid - b.uid);
@@ -201,10 +201,9 @@ function baseOfCopy(of: string, clock: BaseClock): string {
 function place(
   mail: PlacedMail,
   base: string,
-  letters: KeywordLetters,
-  uid: Uid,
-  firstRecentUid: number,
+  { letters, final, firstRecentUid }: Placing,
 ): Pick<PlannedMail, 'mail' | 'uid' | 'keywords' | 'base' | 'at'> {
+  const uid = final(mail.uid);
   const { text, missing } = lettersFor(letters, mail.keywords);
   const at = placeOf(base, { uid, flags: mail.flags }, text, firstRecentUid);
   return { mail, uid, keywords: withMissing(letters, text, missing), base, at };

@@ -4,13 +4,20 @@ import fs from 'node:fs';
 import type { Body } from '@dsync/protocol';
 
 import { adopt, attempt, writeAll, type Ownership } from './files.ts';
-import type { Folder } from './folder.ts';
 import { SizeCounter } from './virtual-size.ts';
 
 /** Bytes of a mail as it is stored, and with CRLF line ends. */
 export interface Written {
   readonly physicalSize: number;
   readonly virtualSize: number;
+}
+
+/** A file that is to be made. */
+export interface NewFile {
+  readonly path: string;
+  /** Its mtime, Unix seconds. */
+  readonly received: number;
+  readonly owner: Ownership;
 }
 
 /** The size of a body that is there whole, counted before it is written. */
@@ -26,15 +33,7 @@ export function measure(body: Uint8Array): Written {
  * @returns whether those were right by themselves
  * @throws what the system throws; then there is no file
  */
-export function writeWhole(
-  folder: Folder,
-  at: string,
-  body: Uint8Array,
-  received: number,
-  owner: Ownership,
-  isFirst: boolean,
-): boolean {
-  const path = folder.path(at);
+export function writeWhole({ path, received, owner }: NewFile, body: Uint8Array, isFirst: boolean): boolean {
   const fd = fs.openSync(path, 'wx', owner.fileMode);
   try {
     writeAll(fd, body, null);
@@ -51,13 +50,9 @@ export function writeWhole(
 
 /** The same for a body that comes piece by piece. @throws also what reading `body` throws */
 export async function writeStream(
-  folder: Folder,
-  at: string,
+  { path, received, owner }: NewFile,
   body: Exclude<Body, Uint8Array>,
-  received: number,
-  owner: Ownership,
 ): Promise<Written> {
-  const path = folder.path(at);
   const counter = new SizeCounter();
   const fd = fs.openSync(path, 'wx', owner.fileMode);
   try {

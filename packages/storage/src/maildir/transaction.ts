@@ -141,8 +141,8 @@ export class MaildirTransaction implements MailboxTransaction {
   #saveWhole(mail: NewMail, body: Uint8Array): SavedMail {
     const saved = this.#name(mail, measure(body));
     try {
-      const at = this.#work.workshop.name(saved.at);
-      this.#ownsByItself = writeWhole(this.#box.folder, at, body, mail.received, this.#owner, !this.#ownsByItself);
+      const file = { path: this.#temporary(saved), received: mail.received, owner: this.#owner };
+      this.#ownsByItself = writeWhole(file, body, !this.#ownsByItself);
     } catch (cause) {
       throw StoreError.from(cause, `cannot save a mail in ${this.#box.print}`);
     }
@@ -153,17 +153,17 @@ export class MaildirTransaction implements MailboxTransaction {
   async #saveStream(mail: NewMail, body: Exclude<Body, Uint8Array>): Promise<SavedMail> {
     const { folder } = this.#box;
     // Its name holds its size, which is known only at the end.
-    const first = this.#work.workshop.name(`new/${randomBytes(8).toString('hex')}`);
+    const first = folder.path(this.#work.workshop.name(`new/${randomBytes(8).toString('hex')}`));
     let failure: unknown = null;
     const watched = watch(body, (cause) => (failure = cause));
     try {
-      const written = await writeStream(folder, first, watched, mail.received, this.#owner);
+      const written = await writeStream({ path: first, received: mail.received, owner: this.#owner }, watched);
       const saved = this.#name(mail, written);
-      fs.renameSync(folder.path(first), this.#temporary(saved));
+      fs.renameSync(first, this.#temporary(saved));
       this.#work.bytes += written.physicalSize;
       return saved;
     } catch (cause) {
-      attempt(() => fs.rmSync(folder.path(first), { force: true }));
+      attempt(() => fs.rmSync(first, { force: true }));
       // What the sender of the body did wrong is his error, not the store's.
       if (cause === failure) throw cause;
       throw StoreError.from(cause, `cannot save a mail in ${this.#box.print}`);

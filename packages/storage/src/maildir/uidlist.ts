@@ -98,7 +98,8 @@ export function printRecords(records: readonly UidlistRecord[]): string {
 
 function parseHeader(line: string, file: string): UidlistHeader {
   const old = /^1 (\d{1,10}) (\d{1,10})$/.exec(line);
-  if (old !== null) return numbers(1, old[1] ?? '', old[2] ?? '', null, '', file);
+  if (old !== null)
+    return withNumbers({ version: 1, validity: old[1] ?? '', next: old[2] ?? '', guid: null, fields: '' }, file);
   const [version, ...words] = line.split(' ');
   if (version !== '3') throw corrupt(file, 1, `unknown version ${JSON.stringify(line.slice(0, 80))}`);
   const known = new Map<string, string>();
@@ -111,22 +112,22 @@ function parseHeader(line: string, file: string): UidlistHeader {
   const guid = known.get('G') ?? null;
   if (guid !== null && !isMailboxGuid(guid))
     throw corrupt(file, 1, `not a mailbox GUID: ${JSON.stringify(guid.slice(0, 80))}`);
-  return numbers(3, known.get('V') ?? '', known.get('N') ?? '', guid, others.join(' '), file);
+  const [validity, next] = [known.get('V') ?? '', known.get('N') ?? ''];
+  return withNumbers({ version: 3, validity, next, guid, fields: others.join(' ') }, file);
 }
 
-function numbers(
-  version: 1 | 3,
-  validity: string,
-  next: string,
-  guid: MailboxGuid | null,
-  fields: string,
-  file: string,
-): UidlistHeader {
+/** A header whose numbers have to be checked. */
+type RawHeader = Pick<UidlistHeader, 'version' | 'guid' | 'fields'> & {
+  readonly validity: string;
+  readonly next: string;
+};
+
+function withNumbers({ validity, next, ...header }: RawHeader, file: string): UidlistHeader {
   const uidValidity = number32(validity);
   const uidNext = number32(next);
   if (uidValidity === null || uidValidity === 0) throw corrupt(file, 1, 'no valid UIDVALIDITY');
   if (uidNext === null || uidNext === 0) throw corrupt(file, 1, 'no valid next UID');
-  return { version, uidValidity, uidNext, guid, fields };
+  return { ...header, uidValidity, uidNext };
 }
 
 function number32(text: string): number | null {
