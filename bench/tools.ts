@@ -174,26 +174,33 @@ export const doveadmLocal = async (folder: string, model: string): Promise<Tool>
   };
 };
 
-/** A plain copy that makes each file durable before the next. */
-export const rsync = async (folder: string, model: string): Promise<Tool> => {
-  const source = join(folder, 'rsync/source');
-  const destination = join(folder, 'rsync/destination');
+/** A plain copy below `folder`, by a command that both paths are given to. */
+const plainCopy = async (
+  folder: string,
+  model: string,
+  name: string,
+  command: (source: string, destination: string) => readonly string[],
+): Promise<Tool> => {
+  const source = join(folder, 'source');
+  const destination = join(folder, 'destination');
   await copyTree(model, source);
   return {
-    ...{ name: 'rsync -a --fsync', source, destination, serverPeakMb: () => 0 },
-    command: ['rsync', '-a', '--fsync', `${source}/`, destination],
+    ...{ name, source, destination, serverPeakMb: () => 0 },
+    command: command(source, destination),
     [Symbol.asyncDispose]: nothingToEnd,
   };
 };
 
-/** A plain copy with a single flush at its end. */
-export const cp = async (folder: string, model: string): Promise<Tool> => {
-  const source = join(folder, 'cp/source');
-  const destination = join(folder, 'cp/destination');
-  await copyTree(model, source);
-  return {
-    ...{ name: 'cp -a && sync -f', source, destination, serverPeakMb: () => 0 },
-    command: ['sh', '-c', `cp -a '${source}' '${destination}' && sync -f '${destination}'`],
-    [Symbol.asyncDispose]: nothingToEnd,
-  };
-};
+/** Makes each file durable before the next. */
+export const rsync = (folder: string, model: string): Promise<Tool> =>
+  plainCopy(join(folder, 'rsync'), model, 'rsync -a --fsync', (source, destination) => [
+    'rsync',
+    ...['-a', '--fsync', `${source}/`, destination],
+  ]);
+
+/** A single flush at the end. */
+export const cp = (folder: string, model: string): Promise<Tool> =>
+  plainCopy(join(folder, 'cp'), model, 'cp -a && sync -f', (source, destination) => [
+    'sh',
+    ...['-c', `cp -a '${source}' '${destination}' && sync -f '${destination}'`],
+  ]);

@@ -2,6 +2,7 @@
 import { test as property } from '@fast-check/jest';
 import { describe, expect, test } from '@jest/globals';
 
+import { expectFine } from '../support/expect-fine.ts';
 import type { Clock, MakePlace } from '../support/side.ts';
 import type { DeedOptions } from './story.ts';
 import {
@@ -65,7 +66,7 @@ export function testConvergence(world: ConvergenceWorld): void {
             let result = await run(told, start, 'sync', algorithm);
             // A history that is gone makes the state worthless; the run says so, and the next one has none.
             if (forget && result.exit === 2 && result.state === '') result = await run(told, start, 'sync', algorithm);
-            expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+            expectFine(result);
             const [a, b] = [await see(told, 'A'), await see(told, 'B')];
             expect(comparable(a)).toEqual(comparable(b));
             expectNothingLostNorDoubled(told, a);
@@ -116,8 +117,7 @@ export function testConvergence(world: ConvergenceWorld): void {
           await act(told, acts);
           const source = sourceOf(command, start);
           const before = await see(told, source);
-          const result = await run(told, start, command, algorithm);
-          expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+          expectFine(await run(told, start, command, algorithm));
           expect(await see(told, source)).toEqual(before);
           expect(equalOfBackup(await see(told, other(source)))).toEqual(equalOfBackup(before));
           const again = await run(told, start, command, algorithm);
@@ -136,8 +136,7 @@ export function testConvergence(world: ConvergenceWorld): void {
           await act(told, acts);
           const source = sourceOf(command, start);
           const before = await see(told, source);
-          const result = await run(told, start, command, algorithm);
-          expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+          expectFine(await run(told, start, command, algorithm));
           if (command === 'sync') {
             expect(comparable(await see(told, 'A'))).toEqual(comparable(await see(told, 'B')));
           } else {
@@ -169,7 +168,7 @@ export function testConvergence(world: ConvergenceWorld): void {
           const before = await see(told, source);
           let result = await run(told, start, command, algorithm);
           if (result.exit === 2 && result.state === '') result = await run(told, start, command, algorithm);
-          expect({ exit: result.exit, error: result.error }).toEqual({ exit: 0, error: null });
+          expectFine(result);
           const [a, b] = [await see(told, 'A'), await see(told, 'B')];
           if (command === 'sync') expect(comparable(a)).toEqual(comparable(b));
           else expect(source === 'A' ? a : b).toEqual(before);

@@ -21,6 +21,7 @@ import { bodyOf, guidOf } from '../support/mails.ts';
 import { mailFolder, maildirPlaces, temporaryFolder } from '../support/maildir-side.ts';
 import { Clock, type Place } from '../support/side.ts';
 import { snapshotOf } from '../support/snapshot.ts';
+import { announcement } from './announcement.ts';
 import { flip, MARK } from './changed-byte.ts';
 
 const HOST = 'peer.example.com';
@@ -190,19 +191,7 @@ async function offer(
   await sendTree(channel, tree());
   for (let ends = 0; ends < 1;) if ((await channel.session.receive()).kind === 'mailboxDelete') ends += 1;
   const box = channel.openMailbox();
-  await box.send({
-    kind: 'mailbox',
-    mailboxGuid: INBOX,
-    uidValidity: 1001,
-    uidNext: 4,
-    messages: 3,
-    firstRecentUid: 1,
-    highestModseq: 9n,
-    highestPrivateModseq: 0n,
-    cacheFields: '',
-    haveGuids: true,
-    haveSaveGuids: true,
-  });
+  await box.send(announcement(INBOX, { uidValidity: 1001, uidNext: 4, messages: 3 }));
   await channel.flush();
   await box.receive();
   await box.send({ kind: 'listEnd' });

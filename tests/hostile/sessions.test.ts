@@ -7,6 +7,7 @@ import { guidOf } from '../support/mails.ts';
 import { snapshotOf } from '../support/snapshot.ts';
 import { type Attack, playClient, playServer } from './attacker.ts';
 import { flip, MARK } from './changed-byte.ts';
+import { announcement } from './announcement.ts';
 import { dsync, expectRefusal, startImpostor, startServer, syncedPair } from './programs.ts';
 
 const GUID = mailboxGuid('a1'.padStart(32, '0'));
@@ -29,19 +30,8 @@ const offers =
     const box = role === 'master' ? channel.openMailbox() : await channel.acceptMailbox();
     if (box === null) return;
     const theirs = role === 'master' ? null : await box.receive();
-    await box.send({
-      kind: 'mailbox',
-      mailboxGuid: theirs?.kind === 'mailbox' ? theirs.mailboxGuid : inbox,
-      uidValidity: 7,
-      uidNext: 100,
-      messages: 1,
-      firstRecentUid: 1,
-      highestModseq: 9n,
-      highestPrivateModseq: 0n,
-      cacheFields: '',
-      haveGuids: true,
-      haveSaveGuids: true,
-    });
+    const guid = theirs?.kind === 'mailbox' ? theirs.mailboxGuid : inbox;
+    await box.send(announcement(guid, { uidValidity: 7, uidNext: 100, messages: 1 }));
     await box.send({ kind: 'listEnd' });
     await box.send({ kind: 'mailChange', type: 's', uid: uid(99), guid: guidOf('new'), modseq: 9n });
     await box.send({ kind: 'listEnd' });

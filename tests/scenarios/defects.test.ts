@@ -4,8 +4,8 @@
  */
 import { describe, expect, test } from '@jest/globals';
 
+import { expectFine } from '../support/expect-fine.ts';
 import type { ScenarioMail, ScenarioMailbox, UserStep } from '../support/scenario.ts';
-import type { RunResult } from '../support/run-sync.ts';
 import { Clock, memoryPlaces, Side } from '../support/side.ts';
 import type { SideSeen } from '../support/read-side.ts';
 import { runHere } from './play.ts';
@@ -59,10 +59,6 @@ class Story {
     await this.run('-f');
     expectSame(expected, a, b, await this.see('A'), await this.see('B'));
   }
-}
-
-function expectFine({ exit, error }: Pick<RunResult, 'exit' | 'error'>): void {
-  expect({ exit, error }).toEqual({ exit: 0, error: null });
 }
 
 /** All of them are the same, and have these mails. */

@@ -19,6 +19,7 @@ import {
   remove,
   rename,
   runWell,
+  type User,
 } from './accounts.ts';
 import type { Ends, Pairing } from './ends.ts';
 
@@ -48,11 +49,15 @@ export const merge =
     await expectNothingToDo(ends, pairing, user, ['sync', ...options]);
   };
 
+/** @returns the account that is the source, and the other one */
+const directionOf = ({ starting, other }: User, options: readonly string[]): readonly [string, string] =>
+  options.includes('-R') ? [other, starting] : [starting, other];
+
 export const backup =
   (...options: readonly string[]): Story =>
   async (ends, pairing) => {
     const user = await makeUser(ends, pairing);
-    const [source, destination] = options.includes('-R') ? [user.other, user.starting] : [user.starting, user.other];
+    const [source, destination] = directionOf(user, options);
     await runWell(ends, pairing, user, ['sync']);
     await change(ends, source, 1);
     await changeTree(ends, source);
@@ -67,7 +72,7 @@ export const oneWay =
   (...options: readonly string[]): Story =>
   async (ends, pairing) => {
     const user = await makeUser(ends, pairing);
-    const [source, destination] = options.includes('-R') ? [user.other, user.starting] : [user.starting, user.other];
+    const [source, destination] = directionOf(user, options);
     const before = await judge(ends, source);
     const kept = (await judge(ends, destination)).doveadm.mails.map((line) => line.split('\t')[2] ?? '');
     await runWell(ends, pairing, user, ['sync', '-1', ...options]);

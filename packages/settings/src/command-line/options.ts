@@ -68,23 +68,21 @@ export function parseOptions(command: string, argv: readonly string[], specs: re
       break;
     }
     if (!word.startsWith('-') || word === '-') break;
-    at += word.startsWith('--')
-      ? takeLong(command, word, argv[at + 1], specs, add)
-      : takeShort(command, word, argv[at + 1], specs, add);
+    const take = word.startsWith('--') ? takeLong : takeShort;
+    at += take(word, argv[at + 1], { command, specs, add });
   }
   return { options: new OptionValues(values), rest: argv.slice(at) };
 }
 
-type Add = (spec: OptionSpec, value: string) => void;
+/** What words are read by, and where options go. */
+interface Reading {
+  readonly command: string;
+  readonly specs: readonly OptionSpec[];
+  readonly add: (spec: OptionSpec, value: string) => void;
+}
 
-/** Returns how many further words were used. */
-function takeLong(
-  command: string,
-  word: string,
-  next: string | undefined,
-  specs: readonly OptionSpec[],
-  add: Add,
-): 0 | 1 {
+/** `--NAME`, `--NAME=VALUE` or `--NAME VALUE`. @returns how many further words were used */
+function takeLong(word: string, next: string | undefined, { command, specs, add }: Reading): 0 | 1 {
   const equals = word.indexOf('=');
   const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
   const spec = findLong(command, name, specs);
@@ -112,13 +110,8 @@ function findLong(command: string, name: string, specs: readonly OptionSpec[]): 
   return first;
 }
 
-function takeShort(
-  command: string,
-  word: string,
-  next: string | undefined,
-  specs: readonly OptionSpec[],
-  add: Add,
-): 0 | 1 {
+/** Letters behind one `-`; what is behind a letter that takes a value is the value. @returns as `takeLong` */
+function takeShort(word: string, next: string | undefined, { command, specs, add }: Reading): 0 | 1 {
   const letters = Array.from(word.slice(1));
   for (const [index, letter] of letters.entries()) {
     const spec = specs.find((s) => s.short === letter);
