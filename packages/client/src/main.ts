@@ -38,7 +38,6 @@ export function programName(name: string): string {
 export async function clientMain(name: string, argv: readonly string[], version: string): Promise<number> {
   const program = programName(name);
   let log: Log = createLog({ program, level: 'warning', format: 'text' });
-  let debug = false;
   /** Tells a script, too, of what ends the run before it begins. */
   let misused: ((error: DescribedError) => void) | null = null;
   try {
@@ -59,8 +58,11 @@ export async function clientMain(name: string, argv: readonly string[], version:
     const { options, rest } = parseOptions(command, words, specs);
     if (options.has('help')) return await showHelp(command);
     const globals = joinGlobals(first.options, options);
-    debug = globals.debug;
-    log = createLog({ program, level: debug ? 'debug' : globals.verbose ? 'info' : 'warning', format: globals.format });
+    log = createLog({
+      program,
+      level: globals.debug ? 'debug' : globals.verbose ? 'info' : 'warning',
+      format: globals.format,
+    });
     const { config: file, overrides } = globals;
     if (command === 'dsync-server') {
       await runServer({ options, rest, log, config: file, overrides });
@@ -75,8 +77,7 @@ export async function clientMain(name: string, argv: readonly string[], version:
     const described = describeError(error);
     log.error(described.message);
     misused?.(described);
-    await log.flush();
-    if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+    if (error instanceof Error) log.debug(error.stack ?? '');
     return described.exit;
   } finally {
     await log.flush();

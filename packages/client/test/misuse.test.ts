@@ -57,6 +57,19 @@ test('with -D the stack is shown', async () => {
   expect((await place.dsync('-D', 'sync', '-u', 'nobody', 'maildir:/x')).stderr).toMatch(/\n {4}at /);
 });
 
+test('with -D and JSON the stack is in a line of its own', async () => {
+  using place = new Place();
+  const outcome = await place.dsync('-D', '--log-format', 'json', 'sync', '-u', 'nobody', 'maildir:/x');
+  const lines = outcome.stderr
+    .trimEnd()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+  expect(lines.slice(-2)).toMatchObject([
+    { level: 'error', message: "User doesn't exist: nobody" },
+    { level: 'debug', message: expect.stringMatching(/\n {4}at /) },
+  ]);
+});
+
 test('log lines as JSON', async () => {
   using place = new Place();
   const outcome = await place.dsync('--log-format', 'json', 'sync', '-u', 'u1', 'tcp:127.0.0.1:1');

@@ -74,7 +74,7 @@ describe('over TCP', () => {
 
   test.each([
     ['a wrong password', { password: 'wrong' }, 75, /login failed: the server does not accept doveadm_password/],
-    ['an unknown user', { user: 'u3' }, 67, /User doesn't exist: u3/],
+    ['an unknown user', { user: 'u3' }, 67, /^dsync\(u3\): Error: User doesn't exist: u3\n$/],
   ] as const)('%s', async (_name, options, status, message) => {
     using place = new Place();
     await using server = await Server.start(place, 'tcp:127.0.0.1:0');

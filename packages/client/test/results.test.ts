@@ -1,5 +1,5 @@
 /** What a run prints: the result, as text and as JSON, the plan of a dry run, the log. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
@@ -178,4 +178,14 @@ test('a raw log that cannot be written is a mistake, and nothing begins', async 
     stderr: expect.stringMatching(/^dsync\(u1\): Error: cannot write the raw log: ENOENT.*\/nonexistent\/raw\.in'\n$/),
   });
   expect(place.subjects('b')).toEqual([]);
+});
+
+test('a raw log that cannot be written any more ends the run, which can be made again', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  for (const end of ['in', 'out']) symlinkSync('/dev/full', join(place.folder, `raw.${end}`));
+  expect(await place.sync('-r', join(place.folder, 'raw'))).toMatchObject({
+    status: 75,
+    stderr: expect.stringMatching(/^dsync\(u1\): Error: cannot write the raw log: ENOSPC.*\n$/),
+  });
 });

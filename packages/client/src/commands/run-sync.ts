@@ -62,8 +62,7 @@ export async function runSync(command: SyncCommand): Promise<number> {
   } catch (error) {
     const described = describeError(interruption.error ?? error);
     log.error(described.message);
-    await log.flush();
-    if (log.level === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+    if (error instanceof Error) log.debug(error.stack ?? '');
     if (request.json) process.stdout.write(printJson(resultOfError(described, facts('/'), warnings)));
     else if (request.printState) process.stdout.write('\n');
     return described.exit;

@@ -49,7 +49,24 @@ const STARTTLS_MINOR = 2;
  * @returns the session's bytes
  * @throws {TransportError} login failed (75), the server's refusal with its status (67, 64, …); {ProtocolError}
  */
-export async function openSession(raw: Duplex, options: LoginOptions): Promise<Duplex> {
+export async function openSession(raw: Duplex, given: LoginOptions): Promise<Duplex> {
+  // Why a session does not come about is often said twice, in a line of the log and in the answer.
+  const held: RemoteLogLine[] = [];
+  let isOpen = false;
+  const options = { ...given, onLog: (line: RemoteLogLine) => (isOpen ? given.onLog(line) : void held.push(line)) };
+  try {
+    return await logInAndAsk(raw, options);
+  } catch (error) {
+    const said = error instanceof TransportError ? error.message : null;
+    held.splice(0, held.length, ...held.filter(({ text }) => said === null || !text.endsWith(said)));
+    throw error;
+  } finally {
+    isOpen = true;
+    for (const line of held) given.onLog(line);
+  }
+}
+
+async function logInAndAsk(raw: Duplex, options: LoginOptions): Promise<Duplex> {
   const limits = { maxLine: MAX_DOVEADM_LINE, maxBytes: MAX_OPENING, deadlineMs: options.timeoutMs };
   let stream = raw;
   stream.write(printVersionLine('doveadm-server', DOVEADM_MINOR));

@@ -10,7 +10,6 @@ import { SERVER_OPTIONS } from './server-options.ts';
 /** @returns the exit status */
 export async function serverMain(argv: readonly string[], version: string): Promise<number> {
   let log = createLog({ program: 'dsync-server', level: 'info', format: 'text' });
-  let debug = false;
   try {
     const { options, rest } = parseOptions('dsync-server', argv, SERVER_OPTIONS);
     if (options.has('help')) {
@@ -22,17 +21,15 @@ export async function serverMain(argv: readonly string[], version: string): Prom
       return 0;
     }
     const format = readLogFormat(options.get('log-format'));
-    debug = options.has('debug');
     // On stdin and stdout the lines go to the peer's terminal: only what matters there.
     const quiet: LogLevel = options.has('listen') || options.has('verbose') ? 'info' : 'warning';
-    log = createLog({ program: 'dsync-server', level: debug ? 'debug' : quiet, format });
+    log = createLog({ program: 'dsync-server', level: options.has('debug') ? 'debug' : quiet, format });
     await runServer({ options, rest, log, config: options.get('config') ?? null, overrides: options.all('option') });
     return 0;
   } catch (error) {
     const described = describeError(error);
     log.error(described.message);
-    await log.flush();
-    if (debug && error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
+    if (error instanceof Error) log.debug(error.stack ?? '');
     return described.exit;
   } finally {
     await log.flush();

@@ -14,10 +14,11 @@ export class RawlogError extends Error {
   readonly code: string;
   readonly exit: number;
 
-  constructor(cause: unknown) {
+  /** @param otherwise the exit status, if it is no missing permission */
+  constructor(cause: unknown, otherwise: 64 | 75) {
     super(`cannot write the raw log: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     this.code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'Rawlog';
-    this.exit = ['EACCES', 'EPERM', 'EROFS'].includes(this.code) ? 77 : 64;
+    this.exit = ['EACCES', 'EPERM', 'EROFS'].includes(this.code) ? 77 : otherwise;
   }
 }
 
@@ -27,7 +28,13 @@ export function openRawlog(path: string): RawlogFile {
   const output = create(`${path}.out`);
   let open = true;
   const write = (fd: number, bytes: Uint8Array): void => {
-    if (open) writeSync(fd, bytes);
+    if (!open) return;
+    try {
+      writeSync(fd, bytes);
+    } catch (cause) {
+      // A full disk, most likely.
+      throw new RawlogError(cause, 75);
+    }
   };
   return {
     in: (bytes) => write(input, bytes),
@@ -45,6 +52,6 @@ function create(path: string): number {
   try {
     return openSync(path, 'a', 0o600);
   } catch (cause) {
-    throw new RawlogError(cause);
+    throw new RawlogError(cause, 64);
   }
 }
