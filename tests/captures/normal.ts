@@ -1,6 +1,7 @@
 /** Messages of one side of a session, without what the protocol leaves open and what a store may do without. */
 import { compareBytes, type Message, type Received } from '@dsync/protocol';
 
+/** A message without the members that do not count. */
 export type Plain = Readonly<Record<string, unknown>> & { readonly kind: Message['kind'] };
 
 /**

@@ -45,6 +45,7 @@ export interface Said {
   readonly mailboxes: ReadonlyMap<MailboxGuid, SaidOfMailbox>;
 }
 
+/** Sorts a side's messages by what they are about. @param messages in the order of the session */
 export function readSaid(messages: readonly Received[]): Said {
   const nodes: MessageOf<'treeNode'>[] = [];
   let deletions: MessageOf<'mailboxDelete'> = { kind: 'mailboxDelete', separator: '/' };

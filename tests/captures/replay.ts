@@ -19,8 +19,10 @@ import { normal } from './normal.ts';
 import { mailsIn, readSaid, recordedStore } from './recorded-store.ts';
 import { partUnspoken, quietAnswer, type Unspoken, unchangedOf, unspokenMailboxes, withUnspoken } from './unspoken.ts';
 
+/** The side that starts the run is the master. */
 export type Role = 'master' | 'slave';
 
+/** How a recorded session went with us in the place of one side. */
 export interface Replayed {
   readonly ours: readonly Received[];
   /** What we said of mailboxes of which the recorded master said nothing. */

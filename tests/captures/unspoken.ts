@@ -11,6 +11,7 @@ import type { Said } from './recorded-store.ts';
 /** The master's numbers of such mailboxes, which are those of the state. */
 export type Unspoken = ReadonlyMap<MailboxGuid, MessageOf<'mailbox'>>;
 
+/** @param states of `-s`, as the recorded master told them */
 export function unspokenMailboxes(states: SyncState, master: Said): Unspoken {
   const unspoken = new Map<MailboxGuid, MessageOf<'mailbox'>>();
   for (const [guid, state] of states) {

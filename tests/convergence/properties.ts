@@ -19,6 +19,7 @@ import {
   type Story,
 } from './tell.ts';
 
+/** Where stories are told, and how many of each kind. */
 export interface ConvergenceWorld {
   readonly deeds: DeedOptions & { readonly chapters?: number };
   readonly runs: Readonly<Record<'twoWay' | 'forgetful' | 'start' | 'backup' | 'oneWay' | 'mixed', number>>;
@@ -35,6 +36,7 @@ const TIMEOUT_MS = 240_000 * Math.max(1, RUNS);
 
 const LAST_CHAPTER: Story['chapters'][number] = { acts: [], command: 'sync', algorithm: 'changed', start: 'A' };
 
+/** Defines the tests of one world. They fail too if fewer stories were begun than promised. */
 export function testConvergence(world: ConvergenceWorld): void {
   let promised = 0;
   let begun = 0;

@@ -13,6 +13,7 @@ import * as foreign from './foreign.ts';
 
 export type SideName = 'A' | 'B';
 
+/** What a user or another program does. Numbers choose among what is there when it is done. */
 export type Deed =
   | {
       readonly do: 'deliver';
@@ -43,6 +44,7 @@ export type Deed =
   | { readonly do: 'foreign folder'; readonly name: number }
   | { readonly do: 'tick' };
 
+/** A deed on one side. */
 export interface Act {
   readonly side: SideName;
   readonly deed: Deed;
@@ -58,6 +60,7 @@ const sort = fc.nat({ max: 255 });
 const flags = fc.constantFrom(0, FLAG.seen, FLAG.flagged, FLAG.answered, FLAG.seen | FLAG.flagged, FLAG.deleted);
 const KEYWORDS = ['k1', 'k2', 'K1'];
 
+/** What may happen in a story. */
 export interface DeedOptions {
   /** Sides lose their history now and then. */
   readonly forget?: boolean;
@@ -71,6 +74,7 @@ export interface DeedOptions {
   readonly most?: number;
 }
 
+/** One deed of any kind that may happen. */
 export const deeds = (options: DeedOptions): fc.Arbitrary<Deed> => {
   const keywords = fc.subarray([...(options.keywords ?? KEYWORDS)], { maxLength: 2 });
   return fc.oneof(
@@ -125,6 +129,7 @@ export const deeds = (options: DeedOptions): fc.Arbitrary<Deed> => {
   );
 };
 
+/** What happens between two runs, on either side. */
 export const acts = (options: DeedOptions): fc.Arbitrary<readonly Act[]> =>
   fc.array(fc.record({ side: fc.constantFrom<SideName>('A', 'B'), deed: deeds(options) }), {
     maxLength: options.most ?? 10,
@@ -137,6 +142,7 @@ export interface Shelf {
   readonly mailsOf: (box: string) => Promise<readonly { readonly uid: number; readonly guid: string }[]>;
 }
 
+/** What a store has to choose from. */
 export const shelfOf = (store: MailStore): Shelf => ({
   boxes: async () =>
     (await store.readTree()).nodes.flatMap((n) =>

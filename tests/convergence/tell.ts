@@ -15,9 +15,13 @@ import { readSide } from '../support/read-side.ts';
 import { mailboxGuid } from '@dsync/protocol';
 import { acts, type Act, type DeedOptions, Ledger, perform, shelfOf, type SideName } from './story.ts';
 
+/** The words of a run that say which way it goes. */
 export type Command = 'sync' | 'sync -1' | 'sync -1 -R' | 'backup' | 'backup -R';
+
+/** `-f`, nothing, or `-s`. */
 export type Algorithm = 'changed' | 'full' | 'state';
 
+/** What happens, and the run that follows. */
 export interface Chapter {
   readonly acts: readonly Act[];
   readonly command: Command;
@@ -25,6 +29,7 @@ export interface Chapter {
   readonly start: SideName;
 }
 
+/** All that happens to two sides. */
 export interface Story {
   readonly layout: 'fs' | 'maildir++';
   /** INBOX is there from the beginning, the same on both sides. */
@@ -32,6 +37,7 @@ export interface Story {
   readonly chapters: readonly Chapter[];
 }
 
+/** Random stories whose runs are among these commands. */
 export const stories = (
   commands: readonly Command[],
   options: DeedOptions & { readonly chapters?: number } = {},
@@ -58,6 +64,7 @@ interface Told {
   readonly states: Map<SideName, string>;
 }
 
+/** Makes both sides, with an empty INBOX each. */
 export async function begin(
   story: Pick<Story, 'layout' | 'sameInbox'>,
   clock: Clock,
@@ -106,11 +113,13 @@ export async function run(told: Told, start: SideName, command: Command, algorit
   return result;
 }
 
+/** A side as a reader finds it, bodies by a digest. */
 export async function see(told: Told, side: SideName): Promise<SideSeen> {
   await using store: MailStore = await told.places[side].open();
   return await readSide(store, (body) => createHash('sha256').update(body).digest('base64url').slice(0, 12));
 }
 
+/** The side across. */
 export const other = (side: SideName): SideName => (side === 'A' ? 'B' : 'A');
 
 /** The side whose mail is the model in a one-sided run. */

@@ -50,4 +50,5 @@ const sameNumbersAgain: Story = {
   ],
 };
 
+/** By the property that they are told to. */
 export const TOLD = { twoWay: [lastNewMailGone], forgetful: [sameNumbersAgain] } as const;

@@ -42,8 +42,10 @@ export interface Version {
   readonly extra?: readonly string[];
 }
 
+/** Minor version and fields of Dovecot 2.3.19. */
 export const DOVECOT_2_3_19: Version = { minor: 5, fields: FIELDS_2_3_19 };
 
+/** Of a record's fields, by name. */
 export type Values = Readonly<Record<string, string | number>>;
 
 /** A record in the order of the version's header; fields that are left out are NULL. */
@@ -62,6 +64,7 @@ export function record(version: Version, item: string, values: Values = {}): str
 /** Bytes behind a record that has a stream, and their end. */
 export const stream = (text: string): string => `${text.replace(/(^|\n)\./g, '$1..')}\r\n.\r\n`;
 
+/** The stream to it. It says its opening, its headers and the records, and remembers what it hears. */
 export class ScriptedPeer extends Duplex {
   readonly #heard: Buffer[] = [];
 

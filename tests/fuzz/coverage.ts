@@ -6,6 +6,7 @@ const OURS = /\/packages\/[a-z]+\/(?:src|dist)\//;
 /** Questions after which counting begins anew. */
 const ANEW = 50;
 
+/** Asked after each batch of inputs whether any of them went a way that none went before. */
 export class Coverage {
   readonly #session = new Session();
   /** Every stretch of code that was reached, with about how often. */

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 
 import { TARGETS, type Target } from './targets.ts';
 
+/** The folder of kept inputs. */
 export const FINDINGS = join(import.meta.dirname, '../../fuzz-findings');
 
 /** @returns the file */
@@ -20,6 +21,7 @@ export async function replay(file: string): Promise<void> {
   await targetNamed(basename(file).split('.', 1)[0] ?? '').run(readFileSync(file));
 }
 
+/** @throws {Error} that names all targets, for any other name */
 export function targetNamed(name: string): Target {
   const target = TARGETS.find((one) => one.name === name);
   if (target === undefined)

@@ -6,6 +6,7 @@ import type { Target } from './targets.ts';
 /** Longest one that is made. */
 export const MAX_INPUT: number = MAX_LENGTH + 2;
 
+/** @param seeds well-made inputs of the target */
 export function makeInput(target: Target, seeds: readonly Buffer[], seed: number, index: number): Buffer {
   const random = new Random(seed ^ Math.imul(index + 1, 0x85eb_ca6b));
   const bytes = mutate(seeds, random, target.joints);

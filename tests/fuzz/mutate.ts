@@ -54,6 +54,7 @@ export interface Joints {
 
 const LINES: Joints = { split: lines, join: (parts) => Buffer.concat(parts) };
 
+/** A new input: one or several changes to one of `seeds`, now and then pure noise. */
 export function mutate(seeds: readonly Buffer[], random: Random, joints: Joints = LINES): Buffer {
   if (seeds.length === 0 || random.chance(25)) return random.bytes(random.below(random.chance(8) ? 5000 : 200));
   let bytes: Buffer = Buffer.from(random.pick(seeds));

@@ -4,6 +4,7 @@ import type { Joints } from './mutate.ts';
 /** Bytes of a frame's length. */
 const LENGTH = 4;
 
+/** Parts are the opening and whole frames. */
 export const FRAMES: Joints = {
   /** What is no whole frame stays in one piece. */
   split(bytes) {

@@ -17,6 +17,7 @@ import type { Joints } from './mutate.ts';
 import { FRAMES } from './native-joints.ts';
 import { ownSessions, recordedSessions, recordedWires } from './seeds.ts';
 
+/** One reader, and how it is tried. */
 export interface Target {
   readonly name: string;
   /** Throws, or never ends, for what must not happen. */
@@ -48,6 +49,7 @@ const HISTORY = Buffer.from(
   'hex',
 );
 
+/** Every reader of foreign bytes. */
 export const TARGETS: readonly Target[] = [
   {
     name: 'text-session',

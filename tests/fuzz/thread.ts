@@ -7,6 +7,7 @@ export const HANG_MS = 30_000;
 /** What one input and what is kept from others may take; beyond it the thread ends with an error. */
 const LIMITS = { maxOldGenerationSizeMb: 256 };
 
+/** What a thread runs, and how it is watched. */
 export interface ThreadOptions {
   /** Which module, beside this one. */
   readonly module: string;

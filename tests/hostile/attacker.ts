@@ -16,6 +16,7 @@ import { DEFAULT_OPTIONS, masterHandshake, slaveHandshake } from '@dsync/sync';
 
 import { PASSWORD } from './programs.ts';
 
+/** What a peer does once its session is open. */
 export interface Attack {
   readonly dialect: 'native' | 'dovecot';
   /** Changes what is sent to the victim. */

@@ -12,7 +12,11 @@ import { snapshotOf } from '../support/snapshot.ts';
 import { listenOnFreePort } from '../support/sockets.ts';
 
 const BIN = join(import.meta.dirname, '../../node_modules/.bin');
+
+/** `doveadm_password` of both programs. */
 export const PASSWORD = 'of the server';
+
+/** How a program ended. */
 export interface Ended {
   readonly status: number | null;
   readonly stderr: string;
@@ -37,6 +41,7 @@ export function dsync(
   });
 }
 
+/** Two Maildirs of one user. */
 export interface Pair {
   readonly folder: string;
   readonly near: string;
@@ -86,6 +91,7 @@ export async function expectRefusal(
   expect(seen()).toEqual(before);
 }
 
+/** A server that runs, ours or another. */
 export interface RunningServer extends AsyncDisposable {
   readonly port: number;
 }

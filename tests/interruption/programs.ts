@@ -13,6 +13,7 @@ const settings = (folder: string, side: 'near' | 'far'): readonly string[] => [
   `doveadm_password=${PASSWORD}`,
 ];
 
+/** How a program ended; one of status and signal is null. */
 export interface Ended {
   readonly status: number | null;
   readonly signal: string | null;
@@ -25,18 +26,21 @@ export interface Client {
   readonly ended: Promise<Ended>;
 }
 
+/** Starts a run of the user's `near` mail with the server. @param command `sync` or `backup` */
 export function startClient(folder: string, command: string, user: string, port: number): Client {
   const args = [...settings(folder, 'near'), command, '-u', user, `tcp:127.0.0.1:${port}`];
   const child = spawn(process.execPath, [join(BIN, 'dsync'), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   return { pid: pidOf(child), ended: endOf(child) };
 }
 
+/** A server that runs. */
 export interface Server extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
   readonly ended: Promise<Ended>;
 }
 
+/** Starts a server for all users' `far` mail on a free port, and waits until it listens. */
 export async function startServer(folder: string): Promise<Server> {
   const args = [...settings(folder, 'far'), '--listen', 'tcp:127.0.0.1:0'];
   const child = spawn(process.execPath, [join(BIN, 'dsync-server'), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });

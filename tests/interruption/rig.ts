@@ -19,6 +19,7 @@ export interface Whole {
 const SIDES = ['near', 'far'] as const;
 const TEMPLATE = 'template';
 
+/** Everything that the kills of one scene need, below one folder. */
 export class Rig {
   readonly folder: string;
   readonly scene: Scene;

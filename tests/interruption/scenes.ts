@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { deliver, flagEvery, setKeywords, unlinkEvery } from './maildirs.ts';
 
+/** A state of both sides, and the run that is to be killed. */
 export interface Scene {
   readonly name: string;
   /** Whether both sides are made equal before the changes. */
@@ -27,6 +28,7 @@ function some(root: string, box: string, label: string, count: number): void {
   }
 }
 
+/** Scenes in which a run has different things to do. */
 export const SCENES: readonly Scene[] = [
   { name: 'a first copy', synced: false, command: 'sync', change: () => {} },
   {

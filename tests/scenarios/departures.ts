@@ -4,6 +4,7 @@
  */
 import type { Outcome } from './play.ts';
 
+/** An outcome that is right where the recorded one is not. */
 export interface Departure extends Outcome {
   /** The defect that the recorded outcome shows. */
   readonly defect: string;
@@ -16,6 +17,7 @@ export interface Departure extends Outcome {
   readonly anyCase?: true;
 }
 
+/** By the scenario's id. */
 export const DEPARTURES: Readonly<Record<string, Departure>> = {
   'mail-uid-conflict-default': {
     defect: '9: equally many changes on both sides are not found',

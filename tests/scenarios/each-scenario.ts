@@ -5,6 +5,7 @@ import { loadScenarios, type Scenario } from '../support/scenario.ts';
 import { type Departure, DEPARTURES } from './departures.ts';
 import { type Dialect, play, recordedOutcome, type World } from './play.ts';
 
+/** @param makeWorld where the scenario is played, made anew for each */
 export function testEachScenario(
   dialect: Dialect,
   makeWorld: (scenario: Scenario) => Promise<World & AsyncDisposable>,

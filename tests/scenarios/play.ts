@@ -15,6 +15,7 @@ export interface Outcome {
   readonly B: readonly string[];
 }
 
+/** Both sides. */
 export type Pair<S extends StorySide = Side> = Readonly<Record<SideName, S>>;
 
 /** One run as it is asked for; `words` are the options of the command line. */
@@ -31,6 +32,7 @@ export type Runner<S extends StorySide = Side> = (
   request: Request,
 ) => Promise<Pick<RunResult, 'exit' | 'state' | 'error'>>;
 
+/** Where a scenario is played. */
 export interface World<S extends StorySide = Side> {
   readonly tick: () => Promise<void> | void;
   readonly makeSide: (name: SideName) => Promise<S>;
@@ -46,6 +48,7 @@ export function sidesAt(scenario: Scenario, clock: Clock, makePlace: MakePlace):
   };
 }
 
+/** @returns the outcome as lines, and the errors of failed runs, for whoever has to find out why */
 export async function play<S extends StorySide>(
   scenario: Scenario,
   world: World<S>,
@@ -91,6 +94,7 @@ export function recordedOutcome(scenario: Scenario): Outcome {
   };
 }
 
+/** What the two ends speak. */
 export type Dialect = 'native' | 'dovecot';
 
 /** Runs inside this process. */
@@ -102,6 +106,7 @@ export function runHere(dialect: Dialect): Runner {
   };
 }
 
+/** The side across. */
 export const otherSide = (side: SideName): SideName => (side === 'A' ? 'B' : 'A');
 
 /** Lets things happen while a run goes on. */
@@ -110,6 +115,7 @@ export function hooksOf(pair: Pair<StorySide>, during: During | null): RunHooks 
   return { wrap: (channel) => watchChannel(channel, pointOf(during.when), () => actAll(pair, during)) };
 }
 
+/** What users do while a run goes on. */
 export async function actAll(pair: Pair<StorySide>, { steps }: During): Promise<void> {
   for (const step of steps) await pair[step.side].act(step);
 }

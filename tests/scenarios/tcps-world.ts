@@ -24,6 +24,7 @@ export function makeTestCertificates(): TemporaryFolder {
   return folder;
 }
 
+/** @param certificates the folder of development certificates */
 export async function tcpsWorld(scenario: Scenario, certificates: string): Promise<World & AsyncDisposable> {
   // Users’ acts lie in the past of the runs, which have the time of day.
   const clock = new Clock(Math.floor(Date.now() / 1000) - 10_000);

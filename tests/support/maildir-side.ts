@@ -8,11 +8,13 @@ import { createMaildirUser, type MaildirUserOptions } from '@dsync/storage/test-
 
 import type { Clock, MakePlace } from './side.ts';
 
+/** A folder that goes with what uses it. */
 export interface TemporaryFolder {
   readonly path: string;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** @param name is part of the path, for whoever finds it left over */
 export function temporaryFolder(name: string): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), `dsync-${name}-`));
   return {

@@ -8,6 +8,7 @@ import { peersCache, sharedFolder } from './places.ts';
 
 export { sharedFolder };
 
+/** Something that not every machine has. */
 export interface Need {
   /** What is missing, and the command that brings it. */
   readonly text: string;
@@ -24,6 +25,7 @@ const program = (name: string, packages: string): Need => ({
   met: () => onPath(name),
 });
 
+/** All that tests ask for. */
 export const NEEDS = {
   root: { text: 'root: sudo npm test', met: () => process.getuid?.() === 0 },
   dovecot23: program('dovecot', 'dovecot-core dovecot-imapd'),

@@ -10,6 +10,7 @@ export interface AskedRun {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** @param words as on a command line */
 export function readOptions(command: 'sync' | 'backup', words: readonly string[]): AskedRun {
   const options: Mutable<SyncOptions> = { ...DEFAULT_OPTIONS, mode: command === 'backup' ? 'backup' : 'two-way' };
   const selection: { -readonly [K in keyof SyncOptions['selection']]: SyncOptions['selection'][K] } = {

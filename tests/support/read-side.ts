@@ -4,6 +4,7 @@ import type { Mailbox, MailStore } from '@dsync/storage';
 
 import { flagNames, labelOf } from './mails.ts';
 
+/** A mail, flags and keywords in order. */
 export interface MailSeen {
   readonly uid: number;
   readonly guid: string;
@@ -16,6 +17,7 @@ export interface MailSeen {
   readonly body?: string;
 }
 
+/** A mailbox with its mails in UID order. */
 export interface MailboxSeen {
   readonly guid: string;
   readonly uidvalidity: number;
@@ -24,6 +26,7 @@ export interface MailboxSeen {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** A whole side; names are written with its separator. */
 export interface SideSeen {
   readonly mailboxes: Readonly<Record<string, MailboxSeen>>;
   readonly subscriptions: readonly string[];

@@ -16,6 +16,7 @@ import {
 
 import type { AskedRun } from './options.ts';
 
+/** How a run ended, as the starting side sees it. */
 export interface RunResult {
   /** The status with which the program would end. */
   readonly exit: number;
@@ -25,6 +26,7 @@ export interface RunResult {
   readonly error: unknown;
 }
 
+/** What a test may change about a run. */
 export interface RunHooks {
   /** Puts something around the starting side's channel. */
   readonly wrap?: (channel: Channel) => Channel;

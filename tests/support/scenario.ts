@@ -4,8 +4,10 @@ import { join } from 'node:path';
 
 import { sharedFolder } from './needs.ts';
 
+/** As the recordings name the sides. */
 export type SideName = 'A' | 'B';
 
+/** `guid` is a label: equal labels are equal GUIDs. */
 export interface ScenarioMail {
   readonly uid: number;
   readonly guid: string;
@@ -19,6 +21,7 @@ export interface ScenarioMail {
   readonly recent?: boolean;
 }
 
+/** A mailbox as recorded. */
 export interface ScenarioMailbox {
   readonly guid: string;
   readonly uidvalidity: number;
@@ -27,6 +30,7 @@ export interface ScenarioMailbox {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
+/** A side as recorded. */
 export interface ScenarioState {
   readonly mailboxes: Readonly<Record<string, ScenarioMailbox>>;
   readonly subscriptions: readonly string[];
@@ -73,11 +77,13 @@ export interface UserStep {
   readonly value?: string;
 }
 
+/** What users do while a run goes on. */
 export interface During {
   readonly when: string;
   readonly steps: readonly UserStep[];
 }
 
+/** A run, and how the recorded one ended. */
 export interface SyncStep {
   readonly op: 'sync';
   readonly command: 'sync' | 'backup';
@@ -90,8 +96,10 @@ export interface SyncStep {
   readonly expect: { readonly exit: number; readonly state?: 'printed' | 'empty' };
 }
 
+/** What happens next; `tick` lets the clock show another second. */
 export type Step = UserStep | SyncStep | { readonly op: 'tick' };
 
+/** How a side is set up, where that matters. */
 export interface SideConfig {
   readonly separator?: string;
   readonly prefix?: string;
@@ -99,6 +107,7 @@ export interface SideConfig {
   readonly layout?: 'fs';
 }
 
+/** One story. `normative` is false where the outcome shows a defect or depends on the store. */
 export interface Scenario {
   readonly id: string;
   readonly title: string;

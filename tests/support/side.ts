@@ -67,12 +67,14 @@ export interface Place {
   readonly folder?: (path: MailboxPath) => string;
 }
 
+/** What kind of store a side has. */
 export interface SideOptions {
   readonly separator: string;
   readonly layout: 'fs' | 'maildir++';
   readonly inboxDeletable: boolean;
 }
 
+/** Makes an empty place for a side's mail. */
 export type MakePlace = (name: string, options: SideOptions) => Promise<Place>;
 
 interface Rooted extends Place {
@@ -92,6 +94,7 @@ export interface StorySide {
 /** Who acts on a name, and what that name is to him. */
 type Locate = (name: string) => { readonly user: User; readonly path: MailboxPath };
 
+/** A side of ours with one or more namespaces. */
 export class Side implements StorySide {
   readonly separator: string;
   readonly #places: readonly Rooted[];

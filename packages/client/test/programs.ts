@@ -19,8 +19,11 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** The programs as users start them. */
 export const DSYNC = join(ROOT, 'node_modules/.bin/dsync');
 export const DSYNC_SERVER = join(ROOT, 'node_modules/.bin/dsync-server');
+
+/** `doveadm_password` of every server here. */
 export const PASSWORD = 'open sesame';
 
+/** How a program ended; the status is null if a signal ended it. */
 export interface Outcome {
   readonly status: number | null;
   readonly stdout: string;

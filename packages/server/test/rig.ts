@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { createLog, Daemon, parseListenAddress } from '@dsync/server';
 import { loadSettings } from '@dsync/settings';
 
+/** `doveadm_password` of every daemon here. */
 export const PASSWORD = 'open sesame';
 
+/** A daemon in this process. */
 export interface Rig extends AsyncDisposable {
   readonly daemon: Daemon;
   readonly port: number;
@@ -41,6 +43,7 @@ export async function startDaemon(listen = 'tcp:127.0.0.1:0', overrides: readonl
   };
 }
 
+/** The line of the doveadm protocol that proves a password. */
 export const plain = (password: string, login = 'doveadm'): string =>
   `PLAIN\t${Buffer.from(`\0${login}\0${password}`).toString('base64')}\n`;
 

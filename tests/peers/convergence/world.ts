@@ -18,6 +18,7 @@ import { type Dovecot, startDovecot, troubles } from '../rig/dovecot.ts';
 import { dovecotStarts, type MixedRun, weStart } from '../scenarios/mixed-run.ts';
 import { digestOf, dovecotShelf, ImapUser, seeDovecot, subjectOf } from './dovecot-place.ts';
 
+/** How the Dovecot keeps its mail. */
 export type Format = 'Maildir' | 'sdbox' | 'mdbox';
 
 /** One Dovecot for many stories. */
@@ -32,6 +33,7 @@ export const startFor = (version: DovecotVersion, format: Format): Promise<Dovec
   return startDovecot({ version, users: [], extra });
 };
 
+/** How a run ended, whichever program started it. */
 export interface Ended {
   readonly exit: number;
   readonly state: string | null;
@@ -48,6 +50,7 @@ const idOf = (subject: string): string => (subject.length <= 16 ? guidOf(subject
 
 let users = 0;
 
+/** A story on its way: acts, runs and looks at both sides. Disposing of it ends connections and removes our side. */
 export class MixedTale implements AsyncDisposable {
   readonly ledger = new Ledger();
   readonly #dovecot: Dovecot;

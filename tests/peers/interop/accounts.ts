@@ -66,6 +66,7 @@ export const changeTree = (ends: Ends, name: string): Promise<void> =>
     await imap.command(`UNSUBSCRIBE Only-${name}`);
   });
 
+/** Makes a mailbox with one mail in it. */
 export const create = (ends: Ends, name: string, mailbox: string): Promise<void> =>
   withImap(ends, name, async (imap) => {
     await imap.command(`CREATE ${mailbox}`);
@@ -104,6 +105,7 @@ export const rename = (ends: Ends, name: string, from: string, to: string): Prom
     await imap.command(`APPEND ${to}`, mail(`after the renaming to ${to}`));
   });
 
+/** A user with an account at each end; `starting` and `other` are the same two by who starts the runs. */
 export interface User {
   readonly name: string;
   /** Dovecot's end, as its IMAP knows it. */
@@ -126,6 +128,7 @@ export const makeUser = async (ends: Ends, { dovecotIs }: Pairing): Promise<User
   return { name, theirs: name, ours: ours(name), starting, other };
 };
 
+/** The account as its Dovecot reads it. */
 export const judge = (ends: Ends, name: string): Promise<JudgedAccount> => judgeAccount(ends.holder(name), name);
 
 /** Runs, which must end with 0 without a word. @returns stdout */
@@ -184,5 +187,6 @@ export const expectQuietLogs = async (ends: Ends, expected = /^$/, mayTell = /^$
   expect(ourLines.filter((line) => /warning|error/i.test(line) && !expected.test(line))).toEqual([]);
 };
 
+/** `MAILBOX GUID` of every mail. */
 export const guidsOf = (account: JudgedAccount): string[] =>
   Object.entries(account.mailboxes).flatMap(([name, { mails }]) => mails.map(({ guid }) => `${name} ${guid}`));

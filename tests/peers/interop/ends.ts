@@ -11,10 +11,12 @@ import { type OurServer, startOurServer } from '../rig/ours.ts';
 import { CLEAN_ENVIRONMENT, type Outcome, run } from '../rig/processes.ts';
 import { TRIXIE } from '../rig/trixie.ts';
 
+/** What the Dovecot is in a run; our programs are the other. */
 export type DovecotIs = 'server' | 'client';
 /** `starttls` and `unix`: our client alone does that for a sync. The socket is of mode 0600, so it asks for no password. */
 export type Carrier = 'command' | 'tcp' | 'tcps' | 'starttls' | 'unix';
 
+/** Who talks to whom, by what. */
 export interface Pairing {
   readonly version: DovecotVersion;
   readonly dovecotIs: DovecotIs;

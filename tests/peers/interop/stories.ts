@@ -23,6 +23,7 @@ import {
 } from './accounts.ts';
 import type { Ends, Pairing } from './ends.ts';
 
+/** Fails unless all is as it must be afterwards. */
 export type Story = (ends: Ends, pairing: Pairing) => Promise<void>;
 
 /** Runs from a first merge; then changes at both ends. */
@@ -53,6 +54,7 @@ export const merge =
 const directionOf = ({ starting, other }: User, options: readonly string[]): readonly [string, string] =>
   options.includes('-R') ? [other, starting] : [starting, other];
 
+/** Changes at both ends are undone at the destination. */
 export const backup =
   (...options: readonly string[]): Story =>
   async (ends, pairing) => {
@@ -68,6 +70,7 @@ export const backup =
     await expectNothingToDo(ends, pairing, user, ['backup', ...options]);
   };
 
+/** The destination gets what the source has, and keeps its own. */
 export const oneWay =
   (...options: readonly string[]): Story =>
   async (ends, pairing) => {
@@ -84,6 +87,7 @@ export const oneWay =
     );
   };
 
+/** Only what `isIn` names changes. @param options from the GUID of a mailbox that both have */
 export const selection =
   (isIn: (name: string) => boolean, options: (guid: string) => readonly string[]): Story =>
   async (ends, pairing) => {

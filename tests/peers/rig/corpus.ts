@@ -88,6 +88,7 @@ const flagMails = async (dovecot: Dovecot, user: string): Promise<void> => {
   }
 };
 
+/** What an account was filled with. */
 export interface Filled {
   /** SHA-256 of every sample as the file has it. */
   readonly files: readonly string[];

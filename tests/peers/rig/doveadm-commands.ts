@@ -10,6 +10,7 @@ export class DoveadmFailure extends Error {}
 
 const WAIT_MS = 20_000;
 
+/** Commands go one after the other over one connection, which is made for the first. */
 export class DoveadmCommands implements AsyncDisposable {
   readonly #port: number;
   readonly #user: string;

@@ -1,7 +1,9 @@
 /** Configurations of throw-away Dovecots, 2.3 and 2.4: everything below one folder, only loopback, one password for all. */
 
+/** 2.3 is the machine's own, 2.4 lives in a Debian 13 of its own (trixie.ts). */
 export type DovecotVersion = '2.3' | '2.4';
 
+/** What differs from one throw-away Dovecot to the next. */
 export interface ConfigInput {
   /** The folder of this Dovecot as it sees it (inside its chroot). */
   readonly folder: string;
@@ -16,7 +18,10 @@ export interface ConfigInput {
   readonly extra: string;
 }
 
+/** Of every user. */
 export const IMAP_PASSWORD = 'pw';
+
+/** Of the doveadm service. */
 export const DOVEADM_PASSWORD = 'secret';
 
 const common = (input: ConfigInput): string => `base_dir = ${input.folder}/run
@@ -119,5 +124,6 @@ ${tlsListener(input.tls, 'listen')}}
 ${input.extra}
 `;
 
+/** The whole dovecot.conf in the version's own syntax. */
 export const printConfig = (version: DovecotVersion, input: ConfigInput): string =>
   version === '2.3' ? config23(input) : config24(input);

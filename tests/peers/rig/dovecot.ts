@@ -13,6 +13,7 @@ import { freePorts } from './ports.ts';
 import { CLEAN_ENVIRONMENT, endProcess, type Outcome, run, untilAccepting } from './processes.ts';
 import { TRIXIE } from './trixie.ts';
 
+/** What a test wants of its Dovecot. */
 export interface DovecotOptions {
   readonly version: DovecotVersion;
   /** Users whose homes are made; any other name can log in too, but has no home. */
@@ -27,6 +28,7 @@ export interface DovecotOptions {
   readonly parent?: string;
 }
 
+/** A Dovecot that runs, and its folder. */
 export interface Dovecot extends AsyncDisposable {
   readonly version: DovecotVersion;
   readonly imapPort: number;

@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 
 import { chunksOf, listenOnFreePort } from '../../support/sockets.ts';
 
+/** A relay to a server; disposing of it lets go first. */
 export interface HoldingProxy extends AsyncDisposable {
   readonly port: number;
   /** Resolves once the run is held. */
@@ -11,6 +12,7 @@ export interface HoldingProxy extends AsyncDisposable {
   release(): void;
 }
 
+/** @param file the run is held as soon as it is there */
 export const startHoldingProxy = async (targetPort: number, file: string): Promise<HoldingProxy> => {
   let isHeld: () => void = () => {};
   const held = new Promise<void>((resolve) => {

@@ -38,6 +38,7 @@ class ResponseReader {
 
 type Listener = (response: ImapResponse) => boolean;
 
+/** One connection, logged in. A command that is refused throws. */
 export class ImapClient implements AsyncDisposable {
   readonly #socket: Socket;
   /** Every response that came, in order. */

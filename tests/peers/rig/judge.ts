@@ -5,6 +5,7 @@ import type { Dovecot } from './dovecot.ts';
 import { ImapClient, type ImapResponse } from './imap.ts';
 import { quoteName, readName } from './mailbox-names.ts';
 
+/** A mail as IMAP tells it. */
 export interface JudgedMail {
   readonly uid: number;
   readonly guid: string;
@@ -16,6 +17,7 @@ export interface JudgedMail {
   readonly sha256: string;
 }
 
+/** A mailbox with all its mails, in UID order. */
 export interface JudgedMailbox {
   readonly guid: string;
   readonly uidValidity: number;
@@ -23,6 +25,7 @@ export interface JudgedMailbox {
   readonly mails: readonly JudgedMail[];
 }
 
+/** Everything of an account that two equal ends have in common. */
 export interface JudgedAccount {
   readonly mailboxes: Readonly<Record<string, JudgedMailbox>>;
   readonly subscriptions: readonly string[];
@@ -50,6 +53,7 @@ const readMail = ({ line, literals: [body] }: ImapResponse): JudgedMail => ({
   sha256: sha256(body ?? Buffer.alloc(0)),
 });
 
+/** In hexadecimal. */
 export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The last word of a LIST or LSUB response. */
@@ -107,6 +111,7 @@ export const readAccount = async (
   return { mailboxes, subscriptions };
 };
 
+/** Reads all of it, by both ways. */
 export const judgeAccount = async (dovecot: Dovecot, user: string): Promise<JudgedAccount> => {
   return {
     ...(await readAccount(dovecot, user)),

@@ -6,6 +6,7 @@ const HEADER = 'From: a@example.org\nSubject: odd\n\n';
 /** Text of this length that ends with `end`, so that a chunk border comes in the middle of it. */
 const endingAt = (length: number, end: string): string => `${'x'.repeat(length - end.length)}${end}`;
 
+/** By what is odd about them. */
 export const ODD_MAILS: Readonly<Record<string, Buffer>> = {
   empty: bytes(''),
   'one LF': bytes('\n'),

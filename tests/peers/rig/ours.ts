@@ -34,6 +34,7 @@ export const dsync = (uid: number, mailLocation: string, args: readonly string[]
   return run(program, all, { env: { ...CLEAN_ENVIRONMENT, HOME: '/nonexistent' } });
 };
 
+/** A `dsync-server --listen` that runs, and its log so far. */
 export interface OurServer extends AsyncDisposable {
   readonly port: number;
   /** Of a listener that speaks TLS, where it has certificates. */

@@ -9,6 +9,7 @@ export const CLEAN_ENVIRONMENT: NodeJS.ProcessEnv = {
   LC_ALL: 'C.UTF-8',
 };
 
+/** How a program ended; `code` is null if a signal ended it. */
 export interface Outcome {
   readonly code: number | null;
   readonly stdout: Buffer;

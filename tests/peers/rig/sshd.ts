@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { freePorts } from './ports.ts';
 import { CLEAN_ENVIRONMENT, endProcess, mustRun, untilAccepting } from './processes.ts';
 
+/** A server that lets in whoever has the key. */
 export interface SshServer extends AsyncDisposable {
   readonly port: number;
   /** Arguments for `ssh` up to and with the host: key, port, known hosts, no questions asked. */
@@ -24,6 +25,7 @@ PasswordAuthentication no
 PermitRootLogin prohibit-password
 `;
 
+/** Starts one on a free port and waits until it answers. */
 export const startSshServer = async (): Promise<SshServer> => {
   const folder = await mkdtemp('/tmp/sshd-');
   for (const key of ['host', 'client']) {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { peersCache } from '../../support/places.ts';
 import { mustRun } from './processes.ts';
 
+/** Its root folder. */
 export const TRIXIE: string = join(peersCache, 'trixie');
 
 /** The mirror that apt of this machine uses for Debian itself. */

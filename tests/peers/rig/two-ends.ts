@@ -6,7 +6,10 @@ import { type Dovecot, troubles } from './dovecot.ts';
 import { type JudgedAccount, judgeAccount } from './judge.ts';
 import { dsync, startOurServer } from './ours.ts';
 
+/** The account that our client has. */
 export const NEAR = 'u';
+
+/** The account that our server has. */
 export const FAR = 'far-u';
 
 /** `%u` in the place of the user's name, as our programs expand it. */
@@ -25,6 +28,7 @@ export const synchronise = async (dovecot: Dovecot, verb: readonly string[]): Pr
   return JSON.parse(outcome.stdout.toString('utf8'));
 };
 
+/** Another run changes nothing at either end. */
 export const expectNothingToDo = async (dovecot: Dovecot): Promise<void> => {
   const report = await synchronise(dovecot, ['sync']);
   expect(report).toMatchObject({ result: 'ok', totals: { local: NOTHING, remote: NOTHING } });

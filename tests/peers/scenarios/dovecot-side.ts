@@ -73,6 +73,7 @@ function printNamespaces(version: DovecotVersion, config: SideConfig): string {
   return lines.join('\n');
 }
 
+/** Told and read as a side of ours is. */
 export class DovecotSide implements StorySide, AsyncDisposable {
   readonly dovecot: Dovecot;
   readonly name: string;

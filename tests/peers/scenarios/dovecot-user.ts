@@ -13,6 +13,7 @@ import { flagNames } from '../../support/mails.ts';
 import { chownTree } from '../rig/chown-tree.ts';
 import { DoveadmCommands } from '../rig/doveadm-commands.ts';
 
+/** Whose account it is, and how it is reached. */
 export interface DovecotUserOptions {
   readonly user: string;
   /** As this process reaches it. */
@@ -26,6 +27,7 @@ export interface DovecotUserOptions {
   readonly namespaces: readonly { readonly prefix: string; readonly folder: string }[];
 }
 
+/** Does with doveadm what a user of our stores does with them. */
 export class DovecotUser implements MailUser, AsyncDisposable {
   readonly commands: DoveadmCommands;
   readonly #options: DovecotUserOptions;

@@ -12,6 +12,7 @@ import { DOVEADM_PASSWORD } from '../rig/dovecot-config.ts';
 import type { Dovecot } from '../rig/dovecot.ts';
 import { startRelay } from './relay.ts';
 
+/** What is run, whoever starts it. */
 export interface MixedRun {
   readonly dovecot: Dovecot;
   /** Whose account it is at the Dovecot. */

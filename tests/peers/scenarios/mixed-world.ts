@@ -12,6 +12,7 @@ import { DOVEADM_PASSWORD } from '../rig/dovecot-config.ts';
 import { DovecotSide, type Dovecots } from './dovecot-side.ts';
 import { dovecotStarts, weStart } from './mixed-run.ts';
 
+/** What the Dovecot is in the story's runs. */
 export type DovecotIs = 'server' | 'client';
 
 type MixedSide = Side | DovecotSide;

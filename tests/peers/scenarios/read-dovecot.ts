@@ -3,12 +3,14 @@ import { labelOf } from '../../support/mails.ts';
 import type { MailboxSeen, MailSeen, SideSeen } from '../../support/read-side.ts';
 import { type DoveadmCommands, DoveadmFailure } from '../rig/doveadm-commands.ts';
 
+/** How names are written, and what is asked for. */
 export interface ReadOptions {
   readonly separator: string;
   /** Metadata entries are asked for one by one, so only where a story is about them. */
   readonly attributes: boolean;
 }
 
+/** Reads the whole account. */
 export async function readDovecot(commands: DoveadmCommands, options: ReadOptions): Promise<SideSeen> {
   const names = await commands.run('mailbox list');
   const mailboxes: Record<string, MailboxSeen> = {};

@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { chunksOf, listenOnFreePort } from '../../support/sockets.ts';
 import { pointOf, type Point } from '../../support/watch-channel.ts';
 
+/** It listens on loopback. */
 export interface Relay extends AsyncDisposable {
   readonly port: number;
 }
@@ -15,6 +16,7 @@ const SIGN: Readonly<Record<Point, { readonly from: 'client' | 'server'; readonl
   'first body': { from: 'client', line: /M[0-9a-f]{32}\t/ },
 };
 
+/** @param when the point at which `action` happens, as scenarios name it */
 export async function startRelay(port: number, when: string, action: () => Promise<void>): Promise<Relay> {
   const { from, line } = SIGN[pointOf(when)];
   const open = new Set<Socket>();

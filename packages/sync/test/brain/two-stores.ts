@@ -12,6 +12,7 @@ import {
   type SyncReport,
 } from '@dsync/sync';
 
+/** @param options over the defaults */
 export async function syncStores(
   starting: MailStore,
   other: MailStore,

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 
 import { ModelMailbox } from './model-mailbox.ts';
 
+/** Few, so that sides meet; some are not ASCII, one has the 128-bit form. */
 export const GUIDS = ['a', 'b', 'c', 'd', 'e', 'f', 'é1', '\u{1f600}x', '0123456789abcdef0123456789abcdef'] as const;
 const KEYWORDS = ['kw1', 'KW1', 'Kw2', 'kw2', '$Label1'] as const;
 
@@ -47,6 +48,7 @@ export function edits(kinds: { readonly forgetful: boolean }): fc.Arbitrary<read
   return fc.array(edit, { maxLength: 8 });
 }
 
+/** Does what users did, in order. */
 export function applyEdits(box: ModelMailbox, list: readonly Edit[]): void {
   for (const edit of list) {
     const uids = [...box.mails.keys()].toSorted((a, b) => a - b);
@@ -74,6 +76,7 @@ const past = fc
     return box;
   });
 
+/** @param kinds whether sides may have lost their history */
 export function pairs(
   kinds: { readonly forgetful: boolean } = { forgetful: true },
 ): fc.Arbitrary<readonly [ModelMailbox, ModelMailbox]> {

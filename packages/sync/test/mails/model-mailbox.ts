@@ -8,6 +8,7 @@ import { expect } from '@jest/globals';
 
 import type { MailOperation, MailPlan, MailSide } from '../../src/mails/mail-plan.ts';
 
+/** A mail with what the history tells of it. */
 export interface ModelMail {
   readonly guid: MailGuid;
   readonly flags: number;
@@ -39,6 +40,7 @@ export function splitFlags(names: readonly string[]): { readonly flags: number; 
   return { flags, keywords: names.filter((name) => !name.startsWith('\\')) };
 }
 
+/** A mailbox in memory that carries out plans, and fails for any that could not be carried out. */
 export class ModelMailbox {
   uidValidity = 1000;
   uidNext = 1;

@@ -5,6 +5,7 @@ import type { MailMerge, MailMergeContext } from '../../src/mails/mail-plan.ts';
 import { planMails } from '../../src/mails/plan-mails.ts';
 import type { ModelMailbox } from './model-mailbox.ts';
 
+/** A full two-way run that the local side has started. */
 export const TWO_WAY: MailMergeContext = {
   mode: 'two-way',
   source: 'local',
@@ -14,6 +15,7 @@ export const TWO_WAY: MailMergeContext = {
   evidence: 'record',
 };
 
+/** A merge that was possible. */
 export type PlannedMerge = Extract<MailMerge, { kind: 'plan' }>;
 
 /** The same run as the other end sees it. */

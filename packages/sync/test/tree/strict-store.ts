@@ -18,14 +18,17 @@ interface Entry {
   readonly guid?: MailboxGuid;
 }
 
+/** The mailbox GUID that ends in these digits. */
 export function guid(short: string): MailboxGuid {
   return mailboxGuid(short.padStart(32, '0'));
 }
 
+/** Of an empty mailbox. */
 export function status(of: MailboxGuid, uidValidity = 1): MailboxStatus {
   return { guid: of, uidValidity, uidNext: 1, messages: 0, highestModseq: 1n, firstRecentUid: 1, digest: '' };
 }
 
+/** A tree that refuses what a real store could not do. */
 export class StrictStore {
   readonly separator: string;
   /** Directories exist by themselves (LAYOUT=fs); else only as part of a mailbox's name (Maildir++). */
@@ -200,6 +203,7 @@ export class StrictStore {
   }
 }
 
+/** A GUID without its leading zeros; any other text as it is. */
 export function shortGuid(text: string): string {
   return isMailboxGuid(text) ? text.replace(/^0+/, '') : text;
 }

@@ -4,6 +4,7 @@ import type { MailboxPath } from '@dsync/protocol';
 
 import { guid, StrictStore } from './strict-store.ts';
 
+/** What a user does to a tree; what cannot be done is left out. */
 export interface UserAction {
   readonly kind: 'create' | 'delete' | 'rename' | 'swap' | 'subscribe' | 'unsubscribe' | 'mkdir' | 'rmdir';
   readonly path: MailboxPath;
@@ -12,6 +13,7 @@ export interface UserAction {
   readonly wait: number;
 }
 
+/** A common tree, and what has happened to it on both sides. */
 export interface World {
   readonly base: readonly MailboxPath[];
   readonly a: readonly UserAction[];
@@ -42,6 +44,7 @@ const action: fc.Arbitrary<UserAction> = fc.record({
   wait: fc.constantFrom(0, 0, 1),
 });
 
+/** Up to ten mailboxes, and a dozen actions on each side. */
 export const worlds: fc.Arbitrary<World> = fc.record({
   base: fc.array(path, { maxLength: 10 }),
   a: fc.array(action, { maxLength: 12 }),

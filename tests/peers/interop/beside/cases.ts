@@ -24,10 +24,13 @@ const OLD = box('a4', 1004, [{ guid: 'd1' }, { guid: 'd2' }, { guid: 'd3' }]);
 
 const common = { INBOX, Both: BOTH, 'Both/below': BELOW, Old: OLD, Name: NAME };
 
+/** What the Dovecot's account has at the beginning. */
 export const THEIRS: ScenarioState = {
   mailboxes: { ...common, Theirs: box('b1', 2001, [{ guid: 't1' }, { guid: 't2' }]) },
   subscriptions: ['Theirs'],
 };
+
+/** What the account has that is ours in one of the pairs. */
 export const OURS: ScenarioState = {
   mailboxes: { ...common, Ours: box('b2', 2002, [{ guid: 'o1' }, { guid: 'o2', keywords: ['kwO'] }]) },
   subscriptions: ['Ours'],
@@ -41,6 +44,7 @@ export interface Round {
   readonly verb: readonly string[];
 }
 
+/** A story of several runs. */
 export interface Case {
   readonly name: string;
   readonly rounds: readonly Round[];
@@ -161,6 +165,7 @@ const FLAG_EACH_TOO: readonly Act[] = [
   { op: 'append', mailbox: 'Both', guid: 'x2' },
 ];
 
+/** Every mode, and what users do that tells it from the others. */
 export const CASES: readonly Case[] = [
   day('sync'),
   day('sync -f'),

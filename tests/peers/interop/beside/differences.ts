@@ -6,6 +6,7 @@ import type { DovecotVersion } from '../../rig/dovecot-config.ts';
 import type { DovecotIs } from '../ends.ts';
 import type { Differences } from './seen.ts';
 
+/** What does not end as with two Dovecots, and why that is right. */
 export interface Difference {
   readonly why: string;
   /** `RUN: exit` and `RUN: SIDE MAILBOX` that differ; `again` is the run that should have nothing to do. */
@@ -316,6 +317,7 @@ const CLIENT: Readonly<Record<string, Difference>> = {
   'sync -1 -t 2020-01-01, the last mail was expunged': diesAgain('75'),
 };
 
+/** By what the Dovecot is, and by the name of the case. */
 export const DIFFERENCES = { server: SERVER, client: CLIENT } as const satisfies Record<
   DovecotIs,
   Readonly<Record<string, Difference>>

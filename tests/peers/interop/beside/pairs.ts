@@ -23,8 +23,10 @@ const SIDES = ['theirs', 'ours'] as const satisfies readonly Side[];
 /** An account as IMAP tells it. */
 export type Account = Pick<JudgedAccount, 'mailboxes' | 'subscriptions'>;
 
+/** Both accounts of a pair. */
 export type Accounts = Readonly<Record<Side, Account>>;
 
+/** Two accounts that the same users change. Disposing of it ends their connections. */
 export class AccountPair implements AsyncDisposable {
   readonly name: string;
   readonly #ends: Ends;
