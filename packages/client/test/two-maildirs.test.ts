@@ -66,6 +66,27 @@ test('backup undoes what the destination has more', async () => {
   expect(place.subjects('a')).toEqual(['one S']);
 });
 
+test.each([[[]], [['-R']]])(
+  'a backup of a store that is not there makes none, and deletes nothing: %j',
+  async (options) => {
+    using place = new Place();
+    const there = options.length === 0 ? 'b' : 'a';
+    place.deliver(there, 'one', { flags: 'S' });
+    place.deliver(there, 'two', { folder: '.Sent', flags: 'S' });
+    const missing = place.maildir(there === 'a' ? 'b' : 'a');
+    for (const more of [[], ['--dry-run']])
+      expect(
+        await place.dsync('backup', '-u', 'u1', ...options, ...more, `maildir:${place.maildir('b')}`),
+      ).toMatchObject({
+        status: 68,
+        stdout: '',
+        stderr: `dsync(u1): Error: there is no mail at ${missing}: a backup of it would delete all mail at its destination\n`,
+      });
+    expect(existsSync(missing)).toBe(false);
+    expect([place.subjects(there), place.subjects(there, '.Sent')]).toEqual([['one S'], ['two S']]);
+  },
+);
+
 describe('with -s', () => {
   const STATE = /^[A-Za-z0-9+/]+=*\n$/;
 

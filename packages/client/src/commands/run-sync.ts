@@ -13,7 +13,7 @@ import { printJson, resultOf, resultOfError, stateWarning, type Result, type Run
 import { printSummary } from '../report/summary.ts';
 import { warnOnce } from '../report/warn-once.ts';
 import type { Connection } from '../transports/connection.ts';
-import { openConnection } from '../transports/open.ts';
+import { mustBeThere, openConnection } from '../transports/open.ts';
 import { Interruption } from './interruption.ts';
 
 /** `sync` or `backup` with its words, for one or more users. */
@@ -82,6 +82,7 @@ async function run(
     dryRun: request.options.dryRun,
     warn: (text: string): void => log.warning(text),
   };
+  if (request.options.mode === 'backup' && !request.options.reverse) mustBeThere(user.location);
   // The other side starts while our own store is opened: most of a short run is start-up.
   const opening = openUserStore(user, open);
   const separator = async (): Promise<string> => (await opening).separator;

@@ -1,11 +1,18 @@
 /** From a destination to a connection. */
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve, basename } from 'node:path';
 
 import { openLocation, type Log, type OpenWish } from '@dsync/server';
-import { expandLocation, UsageError, type MailLocation, type MailUser, type Settings } from '@dsync/settings';
+import {
+  expandLocation,
+  UsageError,
+  type ExpandedLocation,
+  type MailLocation,
+  type MailUser,
+  type Settings,
+} from '@dsync/settings';
 
-import type { MailStore } from '@dsync/storage';
+import { StoreError, type MailStore } from '@dsync/storage';
 
 import type { Destination } from '../command-line/destination.ts';
 import type { SyncRequest } from '../command-line/sync-request.ts';
@@ -89,6 +96,7 @@ async function openLocal(location: MailLocation, context: OpenContext): Promise<
   if (same !== undefined) {
     throw new UsageError(`Both source and destination mail_location points to same directory: ${same.path}`);
   }
+  if (request.options.mode === 'backup' && request.options.reverse) mustBeThere(there);
   const fsync = request.fsync ?? settings.fsync;
   const openStore = async ({ dryRun }: OpenWish): Promise<MailStore> =>
     await openLocation(there, {
@@ -100,6 +108,19 @@ async function openLocal(location: MailLocation, context: OpenContext): Promise<
     });
   const { connectLocal } = await import('./local.ts');
   return connectLocal(settings, openStore, request.options.stallTimeout * 1000, context.log);
+}
+
+/**
+ * A mistyped source would be made, and be a store without mail.
+ * @throws {StoreError} `NotFound`
+ */
+export function mustBeThere({ inbox, path }: ExpandedLocation): void {
+  const place = inbox ?? path;
+  if (!existsSync(place))
+    throw new StoreError(
+      'NotFound',
+      `there is no mail at ${place}: a backup of it would delete all mail at its destination`,
+    );
 }
 
 /** The path without links, also if its last parts are not there yet. */

@@ -16,6 +16,8 @@ export interface Scan {
   readonly directories: readonly MailboxPath[];
   /** Links that lead to no folder, or to one without cur/: what they led to may be on a disk that is not mounted. */
   readonly dangling: readonly MailboxPath[];
+  /** Of Maildir++: directories in which nothing lies, as in one that a disk is mounted on when it is not. */
+  readonly empty: readonly MailboxPath[];
 }
 
 /** Deeper than any name may be: a loop of mounts, or an attack. */
@@ -38,6 +40,7 @@ class Scanner {
   readonly #mailboxes: MailboxPath[];
   readonly #directories: MailboxPath[] = [];
   readonly #dangling: MailboxPath[] = [];
+  readonly #empty: MailboxPath[] = [];
   readonly #links: Found[] = [];
   /** Every directory that was found, for links that lead to one of them. */
   readonly #seen: string[];
@@ -52,7 +55,7 @@ class Scanner {
   result(): Scan {
     this.#visit('', 0);
     this.#follow();
-    return { mailboxes: this.#mailboxes, directories: this.#directories, dangling: this.#dangling };
+    return { mailboxes: this.#mailboxes, directories: this.#directories, dangling: this.#dangling, empty: this.#empty };
   }
 
   #visit(relative: string, depth: number): void {
@@ -77,6 +80,8 @@ class Scanner {
     // The root has INBOX's mail already.
     if (hasCur(directory) && !isInbox(path)) this.#mailboxes.push(path);
     else if (keepsDirectories && !isInbox(path)) this.#directories.push(path);
+    // In the layout fs a mailbox that is deleted can leave one.
+    else if (!keepsDirectories && readDirectory(directory).length === 0) this.#empty.push(path);
     if (name === 'fs' && depth < MAX_DEPTH) this.#visit(at, depth + 1);
   }
 

@@ -40,6 +40,13 @@ export async function readTree(context: Context): Promise<TreeSnapshot> {
     if (byPath.has(pathKey(path))) throw new StoreError('Temporary', `${link} any more: is a file system not mounted?`);
     context.warn(`${link}; it is left alone`);
   }
+  // Whoever deletes a mailbox removes its folder, too.
+  const unmounted = found.empty.find((path) => byPath.has(pathKey(path)));
+  if (unmounted !== undefined)
+    throw new StoreError(
+      'Temporary',
+      `${layout.places(unmounted).mail} is empty: is a file system not mounted? (If the mailbox is to be deleted, remove the folder.)`,
+    );
   const { boxes, changed } = await openBoxes(context, found.mailboxes, heads, byPath);
   const log = new ChangeLog(layout.roots.index);
   await noteRenames(context, boxes, heads, log);

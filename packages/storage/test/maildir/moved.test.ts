@@ -24,6 +24,22 @@ describe('a Maildir that is moved about', () => {
     await expect(place.open()).rejects.toMatchObject({ code: 'Temporary' });
   });
 
+  test('a folder that is empty all of a sudden is a disk that is missing, until it is removed', async () => {
+    const place = await makePlace();
+    fs.renameSync(place.folder('B'), join(place.root, 'aside'));
+    fs.mkdirSync(place.folder('B'));
+    // Nothing is known of this one.
+    fs.mkdirSync(place.folder('New'));
+    await using store = await place.open();
+    await expect(store.readTree()).rejects.toMatchObject({
+      code: 'Temporary',
+      exit: 75,
+      message: `${place.folder('B')} is empty: is a file system not mounted? (If the mailbox is to be deleted, remove the folder.)`,
+    });
+    fs.rmdirSync(place.folder('B'));
+    expect((await store.readTree()).deletions.mailboxes).toMatchObject([{ guid: B }]);
+  });
+
   test('a link is the mailbox that it leads to, each only once, and never deleted because a disk is missing', async () => {
     const place = await makePlace();
     const disk = join(makeHome(), 'disk');
