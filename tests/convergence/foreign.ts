@@ -18,7 +18,7 @@ export function markAsRead(folder: string, index: number): void {
   const chosen = pick(folder, index);
   if (chosen === undefined) return;
   const [base = '', info = ''] = chosen.name.split(':2,');
-  const flags = [...new Set([...info, 'S'])].toSorted().join('');
+  const flags = [...new Set(Array.from(`${info}S`))].toSorted().join('');
   renameSync(join(folder, chosen.at, chosen.name), join(folder, 'cur', `${base}:2,${flags}`));
 }
 

@@ -59,6 +59,7 @@ export const describeWith = (needs: readonly (keyof typeof NEEDS)[], title: stri
       block();
     });
   else
+    // oxlint-disable-next-line jest/no-disabled-tests -- named at the end of the run, and a failure in CI
     describe.skip(`${title} [needs ${missing.text}]`, () => {
       block();
     });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { describe, expect, test } from '@jest/globals';
-import { fc, test as propTest } from '@fast-check/jest';
+import { fc, test as property } from '@fast-check/jest';
 
 import { createPipe, openChannel, ProtocolError, type Body } from '@dsync/protocol';
 
@@ -306,11 +306,11 @@ describe('any bytes at all', () => {
     await channel.close();
   }
 
-  propTest.prop([fc.uint8Array({ maxLength: 200 })], { numRuns: 300 })('end in a coded error', async (bytes) => {
+  property.prop([fc.uint8Array({ maxLength: 200 })], { numRuns: 300 })('end in a coded error', async (bytes) => {
     await listen(Buffer.from(bytes));
   });
 
-  propTest.prop([fc.array(fc.tuple(fc.nat(script.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 })], {
+  property.prop([fc.array(fc.tuple(fc.nat(script.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 })], {
     numRuns: 500,
   })('a session with some bytes changed ends, and never otherwise', async (changes) => {
     const bytes = Buffer.from(script);
@@ -318,7 +318,7 @@ describe('any bytes at all', () => {
     await listen(bytes);
   });
 
-  propTest.prop([fc.nat(script.length)], { numRuns: 150 })('a session cut anywhere ends', async (length) => {
+  property.prop([fc.nat(script.length)], { numRuns: 150 })('a session cut anywhere ends', async (length) => {
     await listen(script.subarray(0, length));
   });
 });

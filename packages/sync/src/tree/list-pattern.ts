@@ -9,7 +9,7 @@ type Step = { readonly run: boolean; readonly matches: Matches };
  * first level in any case.
  */
 export function matchesListPattern(name: string, pattern: string, separator: string): boolean {
-  const steps = [...inboxUpper(pattern, separator)].map((char): Step => {
+  const steps = Array.from(inboxUpper(pattern, separator), (char): Step => {
     if (char === '*') return { run: true, matches: () => true };
     if (char === '%') return { run: true, matches: (c) => c !== separator };
     return { run: false, matches: (c) => c === char };
@@ -19,7 +19,7 @@ export function matchesListPattern(name: string, pattern: string, separator: str
 
 /** A mask of `-x`: `*` any run of characters, the separator included, `?` any one character; case counts. */
 export function matchesMask(name: string, mask: string): boolean {
-  const steps = [...mask].map((char): Step => {
+  const steps = Array.from(mask, (char): Step => {
     if (char === '*') return { run: true, matches: () => true };
     if (char === '?') return { run: false, matches: () => true };
     return { run: false, matches: (c) => c === char };

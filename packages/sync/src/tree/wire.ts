@@ -112,7 +112,7 @@ export class TreeBuilder {
   /** @throws {SyncError} `BadPeerData` */
   finish(message: MessageOf<'mailboxDelete'>): ReceivedTree {
     const { separator, escapeChar } = message;
-    if ([...separator].length !== 1 || /[\0\r\n]/.test(separator))
+    if (Array.from(separator).length !== 1 || /[\0\r\n]/.test(separator))
       throw bad(`${shown([separator])} is not a hierarchy separator`);
     for (const { path } of this.nodes) {
       if (path.some((part) => part.includes(separator)))

@@ -1,12 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
-import { fc, test as prop } from '@fast-check/jest';
+import { fc, test as property } from '@fast-check/jest';
 import { describe, expect, test } from '@jest/globals';
 
 import { mailboxGuid } from '@dsync/protocol';
 import { parseSyncState, printSyncState, type SyncState } from '@dsync/sync';
+
+import { describeWith, sharedFolder } from '../../../../tests/support/needs.ts';
 
 const EMPTY = 'AQAAAHm4+Jk=';
 
@@ -42,11 +44,11 @@ describe('the state that is printed and given to the next run', () => {
     expect(parseSyncState('AAAAAA==')).toEqual({ ok: true, state: new Map() });
   });
 
-  prop.prop([states])('comes back as it was', (state) => {
+  property.prop([states])('comes back as it was', (state) => {
     expect(parseSyncState(printSyncState(state))).toEqual({ ok: true, state });
   });
 
-  prop.prop([fc.string()])('any text is read or refused', (text) => {
+  property.prop([fc.string()])('any text is read or refused', (text) => {
     expect(typeof parseSyncState(text).ok).toBe('boolean');
   });
 });
@@ -63,10 +65,7 @@ describe('texts that are no states of today', () => {
   });
 });
 
-const VECTORS = join(
-  process.env['DSYNC_SHARED'] ?? join(import.meta.dirname, '../../../../../shared'),
-  'vectors/dovecot-2.3.19',
-);
+const VECTORS = join(sharedFolder, 'vectors/dovecot-2.3.19');
 const RUNS = [
   '01-first-sync',
   '02-backup',
@@ -77,7 +76,7 @@ const RUNS = [
   '13-stateful-remote-only-change',
 ];
 
-(existsSync(VECTORS) ? describe : describe.skip)('states that Dovecot 2.3.19 printed', () => {
+describeWith(['captures'], 'states that Dovecot 2.3.19 printed', () => {
   test.each(RUNS)('%s is read, and printed again to the letter', (run) => {
     const text = readFileSync(join(VECTORS, run, 'state-out.txt'), 'latin1').trim();
     const parsed = parseSyncState(text);
