@@ -3,13 +3,14 @@ import { describe, jest, test } from '@jest/globals';
 
 import { shareEnds, withEachVersion } from './each-version.ts';
 import { type Ends, type Format, type Pairing, startEnds } from './ends.ts';
-import { backup, chain, longGuids, merge, oneWay, renames, type Story } from './stories.ts';
+import { backup, chain, longGuids, merge, oneWay, renames, spellings, type Story } from './stories.ts';
 
 jest.setTimeout(60_000);
 
 const STORIES: Readonly<Record<string, Story>> = {
   'sync, twice, and changes of both ends': merge(),
   'mailboxes get other names': renames,
+  'names that only the Dovecot can have': spellings,
   backup: backup(),
   'backup -R': backup('-R'),
   'sync -1': oneWay(),

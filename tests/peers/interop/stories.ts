@@ -20,6 +20,7 @@ import {
   rename,
   runWell,
   type User,
+  withImap,
 } from './accounts.ts';
 import type { Ends, Pairing } from './ends.ts';
 
@@ -184,6 +185,28 @@ export const renames: Story = async (ends, pairing) => {
   await rename(ends, user.ours, 'Alpha', 'Delta');
   await run();
   expect(await names()).toEqual(['Both', 'Both/below', 'Delta', 'Gamma', ...always]);
+  await expectNothingToDo(ends, pairing, user, ['sync']);
+};
+
+/** Names with the separator that our Maildir has: each end keeps its own spelling, in a backup as well. */
+export const spellings: Story = async (ends, pairing) => {
+  const user = await makeUser(ends, pairing);
+  const names = async (name: string): Promise<string[]> => {
+    const { mailboxes, subscriptions } = await judge(ends, name);
+    const more = [...Object.keys(mailboxes), '|', ...subscriptions];
+    return more.filter((text) => !/^(?:INBOX|Both|Only)/.test(text));
+  };
+  for (const mailbox of ['x.y', 'x.y/below', 'Work/a.b']) await create(ends, user.theirs, mailbox);
+  await withImap(ends, user.theirs, async (imap) => void (await imap.command('SUBSCRIBE x.y')));
+  const theirs = ['Work/a.b', 'x.y', 'x.y/below', '|', 'x.y'];
+  await runWell(ends, pairing, user, ['sync']);
+  await runWell(ends, pairing, user, ['backup', ...(pairing.dovecotIs === 'client' ? ['-R'] : [])]);
+  await runWell(ends, pairing, user, ['sync']);
+  expect(await names(user.theirs)).toEqual(theirs);
+  expect(await names(user.ours)).toEqual(['Work/a_b', 'x_y', 'x_y/below', '|', 'x_y']);
+  await create(ends, user.ours, 'x_y/new');
+  await runWell(ends, pairing, user, ['sync']);
+  expect(await names(user.theirs)).toEqual(['Work/a.b', 'x.y', 'x.y/below', 'x.y/new', '|', 'x.y']);
   await expectNothingToDo(ends, pairing, user, ['sync']);
 };
 

@@ -235,7 +235,7 @@ const ENDINGS: Readonly<Record<string, Partial<Record<DovecotIs, Ending>>>> = {
   'attr-backup-older': { client: better },
   'attr-backup-extra': { client: better },
   'st-remote-only': { server: better },
-  'ns-n-remote-missing': { client: better },
+  'ns-n-remote-missing': { server: better, client: better },
   'conc-new-dst-save': {
     server: same(
       OWN_DUPLICATE,

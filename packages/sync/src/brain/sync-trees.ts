@@ -4,7 +4,7 @@ import type { MailStore, TreeSnapshot } from '@dsync/storage';
 import { type AppliedTree, applyTree } from '../tree/apply-tree.ts';
 import { planFor } from '../tree/plan-for.ts';
 import { guidsOf, inNamespaces, selectionFor, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
-import { encodeNames, replaceCodes, withoutParents, withSeparator } from '../tree/told-names.ts';
+import { encodeNames, inTheirSpelling, replaceCodes, withoutParents, withSeparator } from '../tree/told-names.ts';
 import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, withoutRemade, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
@@ -84,7 +84,8 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
 function toldTree({ channel, rules }: Session, own: TreeSnapshot, remote: ReceivedTree): TreeSnapshot {
   const { escapeChar } = remote;
   const { codesInNames } = channel.peer;
-  const tree = withoutParents(withSeparator(own, remote, rules.altChar));
+  const spelled = inTheirSpelling(own, remote, rules.altChar);
+  const tree = withoutParents(withSeparator(spelled, remote, rules.altChar));
   if (escapeChar === undefined || codesInNames === 'kept') return tree;
   return codesInNames === 'decoded' ? encodeNames(tree, escapeChar) : replaceCodes(tree, escapeChar, rules.altChar);
 }

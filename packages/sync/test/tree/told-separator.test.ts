@@ -3,7 +3,7 @@ import type { TreeNode, TreeSnapshot } from '@dsync/storage';
 import { describe, expect, test } from '@jest/globals';
 
 import { nameHash } from '../../src/tree/name-hash.ts';
-import { withoutParents, withSeparator } from '../../src/tree/told-names.ts';
+import { inTheirSpelling, withoutParents, withSeparator } from '../../src/tree/told-names.ts';
 
 const UNKNOWN = 'f'.repeat(32);
 const told = {
@@ -81,4 +81,28 @@ test('a Dovecot is told of a directory that holds a mailbox as of a name that do
     'e true',
     'e/f true',
   ]);
+});
+
+describe('a Dovecot with another separator is told of what it has by its own names', () => {
+  const box = (guid: string, ...path: string[]): TreeNode => ({
+    ...{ ...node(...path), exists: true },
+    mailbox: {
+      ...{ guid: mailboxGuid(guid.padStart(32, '0')), uidValidity: 7, uidNext: 1, messages: 0 },
+      ...{ highestModseq: 1n, firstRecentUid: 0, digest: '' },
+    },
+  });
+  const told = (own: readonly TreeNode[], theirs: readonly TreeNode[]): string[] =>
+    inTheirSpelling(having('.', own), having('/', theirs), '_').nodes.map(({ path }) => path.join('/'));
+
+  test.each<[string, readonly TreeNode[], readonly TreeNode[], readonly string[]]>([
+    ['a mailbox', [box('a1', 'x_y')], [box('a1', 'x.y')], ['x.y']],
+    ['one below it', [box('a1', 'x_y', 'z')], [box('a1', 'x.y', 'z')], ['x.y/z']],
+    ['a new one below it', [box('a2', 'x_y', 'new')], [box('a1', 'x.y', 'z')], ['x.y/new']],
+    ['a subscription', [node('x_y')], [node('x.y')], ['x.y']],
+    ['another mailbox', [box('a2', 'x_y'), box('a3', 'x_y', 'z')], [box('a1', 'x.y')], ['x_y', 'x_y/z']],
+    ['one of two', [box('a1', 'x_y')], [box('a1', 'x.y'), box('a2', 'x_y')], ['x_y']],
+    ['what it does not have', [box('a2', 'x_y')], [box('a1', 'other')], ['x_y']],
+  ])('%s', (_, own, theirs, names) => {
+    expect(told(own, theirs)).toEqual(names);
+  });
 });
