@@ -173,6 +173,17 @@ service doveadm {
   expect(settings.namespaces).toMatchObject([{ name: 'inbox', inbox: true, separator: '/' }]);
 });
 
+test('a location given with -o replaces that of a configuration of 2.4', () => {
+  const text = 'mail_driver = mbox\nmail_path = ~/mail\nmail_inbox_path = /var/mail/%{user}\n';
+  expect(load(text, ['mail_location=maildir:/srv/%u']).mailLocation).toMatchObject({
+    driver: 'maildir',
+    path: '/srv/%u',
+  });
+  expect(load(text, ['mail_driver=maildir', 'mail_path=/srv/%u']).mailLocation).toMatchObject({
+    ...{ driver: 'maildir', path: '/srv/%u' },
+  });
+});
+
 test('protocol doveadm overrides what stands outside', () => {
   expect(load('hostname = a\nprotocol doveadm {\n hostname = b\n}\nprotocol imap {\n hostname = c\n}').hostname).toBe(
     'b',

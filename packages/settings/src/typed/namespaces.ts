@@ -103,7 +103,9 @@ export function readLocation(read: SettingReader): MailLocation | null {
   const control = read.text('mail_control_path');
   const index = read.text('mail_index_path');
   const inbox = read.text('mail_inbox_path');
-  if (path === undefined || path.value === '')
+  // A location that was given with -o replaces a file's, whatever the spelling of either.
+  const isReplaced = whole?.origin.kind === 'option' && path?.origin.kind === 'file';
+  if (path === undefined || path.value === '' || isReplaced)
     return whole === undefined || whole.value === '' ? null : parseLocation(whole.value, whole.origin);
   return {
     driver: (driver?.value ?? 'maildir').toLowerCase(),
