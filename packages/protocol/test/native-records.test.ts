@@ -2,7 +2,7 @@ import { describe, expect } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
 
 import { mailboxGuid, uid, type Message } from '@dsync/protocol';
-import { KINDS, messageOf } from '../test-kit/index.ts';
+import { KINDS, anyOf } from '../test-kit/index.ts';
 
 import { fromRecord, packRecords, toRecord, unpackRecords, type BodyNote } from '../src/dialects/native/records.ts';
 import { scanMsgpack } from '../src/dialects/native/scan.ts';
@@ -22,8 +22,8 @@ function decode(bytes: Buffer): Message {
 
 describe('messages as records', () => {
   describe.each(KINDS)('%s', (kind) => {
-    test.prop([messageOf(kind)])('comes back as it went', (message) => {
-      expect(decode(encode(message as Message))).toEqual(message);
+    test.prop([anyOf(kind)])('comes back as it went', (message) => {
+      expect(decode(encode(message))).toEqual(message);
     });
   });
 
@@ -96,6 +96,7 @@ describe('messages as records', () => {
   });
 
   test('what a peer would refuse is not sent', () => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the types rule out is to be refused too
     const zero = 0 as ReturnType<typeof uid>;
     expect(() => toRecord({ kind: 'mailChange', type: 's', uid: zero }, undefined)).toThrow(
       'mailChange.uid: not a UID',

@@ -16,6 +16,7 @@ export function frameOf(type: number, conversation: number, content: Uint8Array)
 
 /** A batch of any records, well made or not, with any bytes behind them. */
 export function batch(conversation: number, records: readonly unknown[], bodies: Uint8Array = Buffer.alloc(0)): Buffer {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- they need not be well made
   const packed = packRecords(records as Parameters<typeof packRecords>[0]);
   const length = Buffer.alloc(4);
   length.writeUInt32BE(packed.length);

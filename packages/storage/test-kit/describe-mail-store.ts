@@ -9,8 +9,14 @@ import { treeSuite } from './suite/tree.ts';
 /** Declares the tests, for a driver that keeps GUIDs, UIDs, modseqs, expunges and attributes. */
 export function describeMailStore(name: string, factory: StoreFactory): void {
   describe(name, () => {
-    describe('the tree', () => treeSuite(factory));
-    describe('a transaction', () => transactionSuite(factory));
-    describe('the history', () => historySuite(factory));
+    describe('the tree', () => {
+      treeSuite(factory);
+    });
+    describe('a transaction', () => {
+      transactionSuite(factory);
+    });
+    describe('the history', () => {
+      historySuite(factory);
+    });
   });
 }

@@ -50,7 +50,11 @@ export class MaildirFolder {
       const fields = mail.pop3Uidl === undefined ? '' : `P${mail.pop3Uidl}`;
       const record = { uid: number, base, guid: mail.guid ?? null, fields };
       const at = this.#place(base, mail.flags ?? 0, mail.keywords ?? []);
-      return { list: withRecord(list, record), then: () => fs.renameSync(temporary, this.#path(at)), result: number };
+      return {
+        list: withRecord(list, record),
+        afterwards: () => fs.renameSync(temporary, this.#path(at)),
+        result: number,
+      };
     });
   }
 
@@ -64,7 +68,11 @@ export class MaildirFolder {
       const base = makeBase(clock, size, virtualSize(fs.readFileSync(from.#path(at))));
       const copy = { uid: number, base, guid: record.guid ?? record.base, fields: '' };
       const to = this.#place(base, name.flags, keywords);
-      return { list: withRecord(list, copy), then: () => fs.linkSync(from.#path(at), this.#path(to)), result: number };
+      return {
+        list: withRecord(list, copy),
+        afterwards: () => fs.linkSync(from.#path(at), this.#path(to)),
+        result: number,
+      };
     });
   }
 
@@ -99,17 +107,19 @@ export class MaildirFolder {
       fs.writeFileSync(to, body, { mode: 0o600 });
       fs.utimesSync(to, mtime, mtime);
       const records = list.records.map((other) => (other.uid === record.uid ? { ...other, base, guid } : other));
-      return { list: { ...list, records }, then: () => {}, result: undefined };
+      return { list: { ...list, records }, afterwards: () => {}, result: undefined };
     });
   }
 
   /** Changes the uidlist under its lock. */
-  async rewrite<T>(change: (list: UidlistFacts) => { list: UidlistFacts; then: () => void; result: T }): Promise<T> {
+  async rewrite<T>(
+    change: (list: UidlistFacts) => { list: UidlistFacts; afterwards: () => void; result: T },
+  ): Promise<T> {
     const file = this.#path('dovecot-uidlist');
     await using _lock = await takeDotlock(`${file}.lock`, { host: HOST, timeoutMs: 10_000, what: file, guards: file });
-    const { list, then, result } = change(this.#uidlist());
+    const { list, afterwards, result } = change(this.#uidlist());
     this.#replace('dovecot-uidlist', printUidlist({ ...list, guid: mailboxGuid(list.guid ?? '') }));
-    then();
+    afterwards();
     return result;
   }
 

@@ -145,7 +145,11 @@ class MaildirUser implements MailUser {
     await this.#change(path, (transaction) => transaction.update(others));
     if (uidValidity === undefined) return;
     await this.#act(() =>
-      this.#folder(path).rewrite((list) => ({ list: { ...list, uidValidity }, then: () => {}, result: undefined })),
+      this.#folder(path).rewrite((list) => ({
+        list: { ...list, uidValidity },
+        afterwards: () => {},
+        result: undefined,
+      })),
     );
   }
 

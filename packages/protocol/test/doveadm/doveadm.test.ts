@@ -1,7 +1,3 @@
-import { readFileSync, existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
 import { fc, test as property } from '@fast-check/jest';
 import { describe, expect, test } from '@jest/globals';
 
@@ -21,6 +17,9 @@ import {
   tabEscape,
   tabUnescape,
 } from '@dsync/protocol';
+
+import { describeWith } from '../../../../tests/support/needs.ts';
+import { recordedBytes } from '../../test-kit/captures.ts';
 
 property.prop([fc.string({ unit: 'binary' })])(
   'escaping comes back, and leaves nothing that ends a field or line',
@@ -200,9 +199,6 @@ test.each([
   expect(() => new ChannelReader().push(bytes)).toThrow(ProtocolError);
 });
 
-const shared = process.env['DSYNC_SHARED'] ?? join(fileURLToPath(import.meta.url), '../../../../../../shared');
-const capture = (name: string): string => join(shared, 'vectors/dovecot-2.3.19', name, 'server-to-client.bin');
-
 /** Recorded servers: 2.3.19, 2.4.4 with a log line, and a later one with the stream format. */
 const CAPTURES = [
   ['09-unknown-user', 2, true],
@@ -212,15 +208,17 @@ const CAPTURES = [
   ['35-HEAD-desync-log', 4, true],
 ] as const;
 
-(existsSync(shared) ? test : test.skip).each(CAPTURES)('recorded server %s is read', (name, minor, hasLog) => {
-  const buffer = new LineBuffer();
-  buffer.push(readFileSync(capture(name)));
-  const version = parseVersionLine(buffer.take() ?? '', 'doveadm-client');
-  expect([buffer.take(), buffer.take()]).toEqual(['-', '+']);
-  const { main, logs } = readAll([buffer.rest()]);
-  expect(version).toBe(minor);
-  expect(main.toString('latin1')).toMatch(
-    name === '09-unknown-user' ? /^\n-NOUSER\n$/ : /^\n\+\nVERSION\tdsync\t3\t\d\n/,
-  );
-  expect(logs.length > 0).toBe(hasLog);
+describeWith(['captures'], 'recorded server', () => {
+  test.each(CAPTURES)('%s is read', (name, minor, hasLog) => {
+    const buffer = new LineBuffer();
+    buffer.push(recordedBytes(name, 'server-to-client'));
+    const version = parseVersionLine(buffer.take() ?? '', 'doveadm-client');
+    expect([buffer.take(), buffer.take()]).toEqual(['-', '+']);
+    const { main, logs } = readAll([buffer.rest()]);
+    expect(version).toBe(minor);
+    expect(main.toString('latin1')).toMatch(
+      name === '09-unknown-user' ? /^\n-NOUSER\n$/ : /^\n\+\nVERSION\tdsync\t3\t\d\n/,
+    );
+    expect(logs.length > 0).toBe(hasLog);
+  });
 });

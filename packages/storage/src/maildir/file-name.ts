@@ -68,7 +68,7 @@ export function printFileName(
 ): string {
   let letters = kept?.otherLetters ?? '';
   for (const [letter, bit] of LETTERS) if ((flags & bit) !== 0) letters += letter;
-  if (letters.length > 1) letters = [...letters].toSorted().join('');
+  if (letters.length > 1) letters = Array.from(letters).toSorted().join('');
   return `${base}:2,${letters}${keywordLetters}${kept?.more ?? ''}`;
 }
 

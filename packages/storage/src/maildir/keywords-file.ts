@@ -38,7 +38,7 @@ export function printKeywords(letters: KeywordLetters): string {
 /** The keywords that the letters of a file name stand for; a letter without a name is `unknown-<n>`, as Dovecot has it. */
 export function keywordsOf(letters: KeywordLetters, text: string): readonly string[] {
   if (text === '') return NONE;
-  return [...text].map((letter) => {
+  return Array.from(text, (letter) => {
     const n = letter.charCodeAt(0) - 97;
     return letters[n] ?? `unknown-${n}`;
   });

@@ -134,7 +134,7 @@ export class Layout {
   }
 
   #usable(altChar: string): boolean {
-    return [...altChar].length === 1 && this.#refusalOfPart(`x${altChar}`, 1) === null;
+    return Array.from(altChar).length === 1 && this.#refusalOfPart(`x${altChar}`, 1) === null;
   }
 
   #repairedPart(part: string, depth: number, alt: string): string {

@@ -107,7 +107,7 @@ function layoutOf(options: MaildirStoreOptions): Layout {
   const mail = resolve(options.root);
   const placeOf = (directory: string | undefined): string => (directory === undefined ? mail : resolve(directory));
   const [control, index, inbox] = [placeOf(options.control), placeOf(options.indexDir), placeOf(options.inbox)];
-  if ([...separator].length !== 1 || separator === ' ' || hasControls(separator)) {
+  if (Array.from(separator).length !== 1 || separator === ' ' || hasControls(separator)) {
     throw new StoreError(
       'InvalidName',
       `the hierarchy separator must be one character, not ${JSON.stringify(separator)}`,

@@ -52,6 +52,11 @@ async function sample(): Promise<Buffer> {
   return fs.readFileSync(file);
 }
 
+function expectOneLineAbout(file: string, { message }: Error): void {
+  expect(message).toContain(file);
+  expect(message).not.toContain('\n');
+}
+
 /** Opens and reads a file with these bytes; the code of the error, if there is one. */
 async function outcome(bytes: Uint8Array): Promise<string> {
   const file = newFile();
@@ -61,8 +66,7 @@ async function outcome(bytes: Uint8Array): Promise<string> {
     return `${journal.heads().size} heads`;
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    expect(error.message).toContain(file);
-    expect(error.message).not.toContain('\n');
+    expectOneLineAbout(file, error);
     return error.code;
   }
 }
@@ -196,7 +200,8 @@ test('two processes write at once, and the file grows under both', async () => {
   const children = [writer(file, 1, 40), writer(file, 1001, 40)];
   await using journal = await openLmdbJournal(file, { fsync: 'on' });
   journal.heads();
-  expect(await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0]))).toEqual([0, 0]);
+  const ends = await Promise.all(children.map((child) => once(child, 'exit')));
+  expect(ends.map(([status]): unknown => status)).toEqual([0, 0]);
   expect(journal.heads().size).toBe(80);
   for (const n of [1, 40, 1001, 1040]) expect(journal.mails(box(n))).toHaveLength(200);
 }, 60_000);

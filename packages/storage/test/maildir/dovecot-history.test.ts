@@ -105,7 +105,8 @@ describeWith(['dovecot23', 'root'], 'a mailbox that a Dovecot 2.3 has too', () =
     const mail = await look(uid);
     expect(mail).toMatchObject(told);
     const acted = Object.values(told).some((value) => value !== 0 && value !== 1);
-    if (acted && uid !== 6) expect(mail?.modseq).toBeGreaterThan(before?.modseq ?? 0n);
+    const least = acted && uid !== 6 ? (before?.modseq ?? 0n) + 1n : 0n;
+    expect(mail?.modseq).toBeGreaterThanOrEqual(least);
     // Once.
     expect(await look(uid)).toEqual(mail);
   });

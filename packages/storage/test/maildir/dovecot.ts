@@ -77,12 +77,12 @@ export class Doveadm {
     }));
   }
 
-  status(mailbox: string): Record<string, string> {
+  status(mailbox: string): unknown {
     const rows: unknown = JSON.parse(
       this.run('-f', 'json', 'mailbox', 'status', 'messages uidnext uidvalidity guid', mailbox),
     );
     if (!Array.isArray(rows)) throw new Error('doveadm gave no list');
-    return rows[0] ?? {};
+    return rows[0];
   }
 
   list(...args: readonly string[]): string[] {

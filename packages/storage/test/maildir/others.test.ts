@@ -87,7 +87,7 @@ describe('a Maildir that others change', () => {
         const [base = '', letters = ''] = file.split(':2,');
         fs.renameSync(
           file,
-          `${base.replace('/new/', '/cur/')}:2,${letters.includes('F') ? letters.replace('F', '') : [...letters, 'F'].toSorted().join('')}`,
+          `${base.replace('/new/', '/cur/')}:2,${letters.includes('F') ? letters.replace('F', '') : Array.from(`${letters}F`).toSorted().join('')}`,
         );
         if (i % 50 === 0) fs.writeFileSync(join(place.folder('A'), 'new', `17000000${i}.M1P1.w`), 'x\n');
         await new Promise((resolve) => setImmediate(resolve));

@@ -34,6 +34,17 @@ interface Manifest {
   readonly renamedMailboxes: readonly { readonly new: string }[];
 }
 
+function readManifest(file: string): Manifest {
+  const value: unknown = JSON.parse(fs.readFileSync(file, 'utf8'));
+  if (!isManifest(value)) throw new Error(`${file} is no manifest`);
+  return value;
+}
+
+/** Enough to tell it from another file; the test looks at every member. */
+function isManifest(value: unknown): value is Manifest {
+  return typeof value === 'object' && value !== null && 'mailboxes' in value && 'deletedMailboxes' in value;
+}
+
 const FLAGS = [
   ['\\Answered', FLAG.answered],
   ['\\Flagged', FLAG.flagged],
@@ -57,9 +68,7 @@ describeWith(['vectors'], 'a store that Dovecot 2.3.19 made', () => {
   ])('%s is read as its manifest says', async (name, locations) => {
     const home = makeHome();
     execFileSync('tar', ['xf', join(sharedFolder, `vectors/stores/${name}.tar`), '-C', home, '--no-same-owner']);
-    const text = fs.readFileSync(join(sharedFolder, `vectors/stores/${name}.json`), 'utf8');
-    // A file of this project's own making.
-    const manifest = JSON.parse(text) as Manifest;
+    const manifest = readManifest(join(sharedFolder, `vectors/stores/${name}.json`));
     const before = contents(home);
     {
       await using store = await openMaildirStore({ ...locations(home), journal: 'auto', fsync: 'on' });

@@ -122,7 +122,10 @@ export const TEXT_VALUES: { readonly [T in FieldType]: TextCodec<FieldTypes[T]> 
   },
   flag: { print: () => '', parse: () => true },
   u32,
-  u32List: { print: (value) => value.map(u32.print).join(' '), parse: (text) => text.split(' ').map(u32.parse) },
+  u32List: {
+    print: (value) => value.map((one) => u32.print(one)).join(' '),
+    parse: (text) => text.split(' ').map((one) => u32.parse(one)),
+  },
   u64: { print: (value) => printWide(value, 10), parse: (text) => wide(text, false) },
   hex64: { print: (value) => printWide(value, 16), parse: (text) => wide(text, true) },
   hex8: number(0xff, 16),

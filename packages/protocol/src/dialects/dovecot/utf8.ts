@@ -36,7 +36,7 @@ function charLength(buffer: Buffer, at: number): number {
 /** Bytes of text, with the stray bytes of `decodeText` restored. */
 export function encodeText(text: string): Buffer {
   if (!STRAYS.test(text)) return Buffer.from(text, 'utf8');
-  const parts = [...text].map((c) => {
+  const parts = Array.from(text, (c) => {
     const code = c.charCodeAt(0);
     return c.length === 1 && code >= STRAY + 0x80 && code <= STRAY + 0xff
       ? Buffer.of(code - STRAY)
