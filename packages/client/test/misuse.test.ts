@@ -1,5 +1,5 @@
 /** What a user sees of a command line that cannot be carried out, and of one that only asks. */
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
@@ -50,6 +50,21 @@ test('both locations equal, also through a link, are refused', async () => {
     const outcome = await place.dsync('sync', '-u', 'u1', `maildir:${path}`);
     expect(outcome).toMatchObject({ status: 64, stderr: expect.stringMatching(/points to same directory/) });
   }
+});
+
+test.each([
+  ['maildir:A', 'maildir:A/.Sent', 64],
+  ['maildir:A/.Old.2020', 'maildir:A', 64],
+  ['maildir:A:LAYOUT=fs', 'maildir:A/backup', 64],
+  ['maildir:A', 'maildir:A/backup', 0],
+  ['maildir:A/.Sent', 'maildir:A/.Sent2', 0],
+  ['maildir:A', 'maildir:AB', 0],
+])('a store that is a mailbox of the other one is refused: %s, %s', async (own, other, status) => {
+  using place = new Place();
+  const at = (location: string): string => location.replace(':A', `:${place.folder}/A`);
+  mkdirSync(join(place.folder, 'A'));
+  const outcome = await run(DSYNC, ['-o', `mail_location=${at(own)}`, 'sync', '-u', 'u1', '--dry-run', at(other)]);
+  expect([outcome.status, outcome.stderr.endsWith(' lie one in the other\n')]).toEqual([status, status === 64]);
 });
 
 test('with -D the stack is shown', async () => {

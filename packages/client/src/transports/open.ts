@@ -1,6 +1,6 @@
 /** From a destination to a connection. */
 import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join, resolve, basename } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 
 import { openLocation, type Log, type OpenWish } from '@dsync/server';
 import {
@@ -96,6 +96,8 @@ async function openLocal(location: MailLocation, context: OpenContext): Promise<
   if (same !== undefined) {
     throw new UsageError(`Both source and destination mail_location points to same directory: ${same.path}`);
   }
+  const around = here.find((own) => isMailboxOf(own, there) || isMailboxOf(there, own));
+  if (around !== undefined) throw new UsageError(`${there.path} and ${around.path} lie one in the other`);
   if (request.options.mode === 'backup' && request.options.reverse) mustBeThere(there);
   const fsync = request.fsync ?? settings.fsync;
   const openStore = async ({ dryRun }: OpenWish): Promise<MailStore> =>
@@ -121,6 +123,13 @@ export function mustBeThere({ inbox, path }: ExpandedLocation): void {
       'NotFound',
       `there is no mail at ${place}: a backup of it would delete all mail at its destination`,
     );
+}
+
+/** Whether `inner` lies where `outer` would take it for one of its mailboxes. */
+function isMailboxOf(outer: ExpandedLocation, inner: ExpandedLocation): boolean {
+  const way = relative(realPath(outer.path), realPath(inner.path));
+  if (way === '..' || way.startsWith('../')) return false;
+  return outer.layout === 'fs' || way.startsWith('.');
 }
 
 /** The path without links, also if its last parts are not there yet. */

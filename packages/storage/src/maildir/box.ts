@@ -303,6 +303,9 @@ export class Box {
   #formerIdentity({ files }: View): JournalHead | null {
     const former = this.head ?? this.atThisPath();
     if (former === null) return null;
+    // Another folder has that identity now, a copy of this one: what is remembered can be only one's.
+    const holder = this.context.boxes.get(former.guid);
+    if (holder !== undefined && holder !== this) return null;
     if (isInbox(this.path)) return former;
     return this.context.journal.mails(former.guid).some((mail) => files.has(baseOf(mail))) ? former : null;
   }

@@ -114,6 +114,36 @@ describe('a Maildir that is moved about', () => {
     expect(await mails(mailbox)).toBe(ALL);
   });
 
+  test('a copy of INBOX that has its GUID does not take what is remembered of it', async () => {
+    const place = await makePlace();
+    const deliver = (folder: string, base: string): void =>
+      fs.writeFileSync(join(folder, 'cur', `${base}:2,S`), `Subject: ${base}\n\n`);
+    deliver(place.root, '1700000001.M1P1.x');
+    deliver(place.root, '1700000002.M1P1.x');
+    {
+      await using store = await place.open();
+      await store.readTree();
+    }
+    fs.mkdirSync(place.folder('Z'));
+    for (const name of ['cur', 'new', 'tmp', 'dovecot-uidlist'])
+      execFileSync('cp', ['-a', join(place.root, name), place.folder('Z')]);
+    deliver(place.root, '1700000003.M1P1.x');
+    deliver(place.folder('Z'), '1700000004.M1P1.x');
+    for (let i = 0; i < 2; i++) {
+      await using store = await place.open();
+      const { nodes } = await store.readTree();
+      const contents: string[] = [];
+      for (const name of ['INBOX', 'Z']) {
+        await using mailbox = await mustOpen(store, nodes.find(({ path }) => path[0] === name)?.mailbox?.guid);
+        contents.push(await mails(mailbox));
+      }
+      expect(contents).toEqual([
+        '1=1700000001.M1P1.x 2=1700000002.M1P1.x 3=1700000003.M1P1.x',
+        '1=1700000001.M1P1.x 2=1700000002.M1P1.x 3=1700000004.M1P1.x',
+      ]);
+    }
+  });
+
   test('a store copied as a whole is listed again, and nothing in it counts as changed', async () => {
     const place = await makePlace();
     const home = makeHome();
