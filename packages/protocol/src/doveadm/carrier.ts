@@ -31,6 +31,8 @@ class Carrier extends Duplex {
     from.on('error', () => this.#ended());
     // Whoever cannot be written to any more may have said why: what it said is read to its end first.
     to.on('error', () => undefined);
+    // What has ended already says so no more.
+    if (from.readableEnded || from.closed) this.#ended();
   }
 
   #arrived(chunk: Buffer): void {

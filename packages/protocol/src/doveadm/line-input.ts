@@ -42,6 +42,8 @@ export class LineInput {
       );
     }
     if (options.first !== undefined && options.first.length > 0) this.#onData(options.first);
+    // What has ended already says so no more.
+    if (stream.readableEnded || stream.closed) this.#onEnd();
     stream.resume();
   }
 

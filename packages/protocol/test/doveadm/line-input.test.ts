@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 
 import { expect, test } from '@jest/globals';
 
-import { LineInput } from '@dsync/protocol';
+import { joinStreams, LineInput } from '@dsync/protocol';
 
 const limits = { maxLine: 100, maxBytes: 250, deadlineMs: 0 };
 
@@ -30,4 +31,18 @@ test('lines are bounded together, too', async () => {
   };
   await expect(read()).rejects.toMatchObject({ code: 'LimitExceeded' });
   input.release();
+});
+
+test('a peer that has left at once is read to its end, by whoever reads on', async () => {
+  const stream = new PassThrough();
+  stream.end('first\nsecond\nrest');
+  const ended = once(stream, 'end');
+  const before = new LineInput(stream, limits);
+  await ended;
+  expect(await before.line()).toBe('first');
+  const after = new LineInput(stream, { ...limits, first: before.release() });
+  expect(await after.line()).toBe('second');
+  const session = joinStreams(stream, stream, { first: after.release() });
+  expect(await session.toArray()).toEqual([Buffer.from('rest')]);
+  await expect(new LineInput(stream, limits).line()).rejects.toMatchObject({ code: 'Closed' });
 });
