@@ -13,15 +13,16 @@ import type { View } from './view.ts';
 export interface Carried {
   /** Mails that were to be flagged or renamed, but somebody else was quicker. */
   readonly skipped: ReadonlySet<number>;
-  /** Base names that must be there now. */
-  readonly bases: ReadonlySet<string>;
+  /** The mail files that must be there now, `cur/…` or `new/…`, by their base names. */
+  readonly places: ReadonlyMap<string, string>;
   readonly asPlanned: boolean;
 }
 
 /** Renames and removes files; the caller makes that durable. */
 export function carryOut({ box, work, plan, view, undo }: CommitTask): Carried {
   const { folder, context } = box;
-  const bases = new Set(view.files.keys());
+  const places = new Map<string, string>();
+  for (const [base, { at }] of view.files) places.set(base, at);
   const skipped = new Set<number>();
   let asPlanned = plan.renames.length === plan.flagged.length || plan.renames.every(({ uid }) => work.flagged.has(uid));
   const move = (from: string, to: string): void => {
@@ -36,11 +37,14 @@ export function carryOut({ box, work, plan, view, undo }: CommitTask): Carried {
     if (arrives) fs.renameSync(folder.path(work.workshop.name(at)), folder.path(at));
     else if (source !== null && source !== at && !tryMove(move, source, at)) asPlanned = false;
     placed++;
-    bases.add(base);
+    places.set(base, at);
     context.checkpoint('mail');
   }
   for (const { uid, from, to } of plan.renames) {
-    if (from === to || tryMove(move, from, to)) continue;
+    if (from === to || tryMove(move, from, to)) {
+      places.set(baseAt(to), to);
+      continue;
+    }
     skipped.add(uid);
     asPlanned = false;
   }
@@ -48,11 +52,16 @@ export function carryOut({ box, work, plan, view, undo }: CommitTask): Carried {
   const doomed = work.rebuild === null ? plan.expunged.map(({ name }) => name) : leftOver(plan, view);
   for (const name of doomed) {
     remove(box, name);
-    bases.delete(parseFileName(name.slice(4))?.base ?? '');
+    places.delete(baseAt(name));
     context.checkpoint('expunge');
   }
   if (work.rebuild !== null) dropIndexes(box);
-  return { skipped, bases, asPlanned };
+  return { skipped, places, asPlanned };
+}
+
+/** Of a name like `cur/…`. */
+function baseAt(at: string): string {
+  return parseFileName(at.slice(4))?.base ?? '';
 }
 
 /** False if somebody else renamed or removed the file just now. */
@@ -69,7 +78,7 @@ function tryMove(move: (from: string, to: string) => void, from: string, to: str
 /** A file that is renamed just now (a flag was set) is removed under its new name. */
 function remove(box: Box, name: string): void {
   const { folder } = box;
-  const base = parseFileName(name.slice(4))?.base ?? '';
+  const base = baseAt(name);
   let at: string | undefined = name;
   for (let i = 0; at !== undefined && i < 10; i++) {
     try {

@@ -59,7 +59,7 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
   context.checkpoint('files');
   if (work.rebuild !== null || plan.renumbered.length > 0)
     attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
-  const fingerprint = carried.asPlanned ? sealedFingerprint(folder, carried.bases) : '';
+  const fingerprint = carried.asPlanned ? sealedFingerprint(folder, carried.places) : '';
   await flush(context, [folder.path('cur'), folder.path('new'), folder.places.control, folder.uidlistFile]);
   context.checkpoint('durable');
   // Still under the lock: another process that looks now would take what we did for a user's doing.

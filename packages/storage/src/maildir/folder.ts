@@ -106,18 +106,18 @@ export class Folder {
     return found;
   }
 
-  /** Whether exactly the mails with these base names lie here, each once. */
-  holds(bases: ReadonlySet<string>): boolean {
+  /** Whether exactly these mail files lie here: places by base names. */
+  holds(places: ReadonlyMap<string, string>): boolean {
     let count = 0;
     for (const place of ['new', 'cur'] as const) {
       for (const name of this.#readdir(place)) {
         const base = parseBase(name);
         if (base === null) continue;
-        if (!bases.has(base)) return false;
+        if (places.get(base) !== `${place}/${name}`) return false;
         count++;
       }
     }
-    return count === bases.size;
+    return count === places.size;
   }
 
   /** null if there is none. @throws {StoreError} `Corrupt`, `Permission` */

@@ -11,14 +11,17 @@ import type { Folder } from './folder.ts';
 /** Beyond this, listing a folder to be sure costs more than the next look. */
 const MAX_LISTED = 50_000;
 
-/** Empty if the folder does not hold exactly the mails with these base names: then it must be listed again. */
-export function sealedFingerprint(folder: Folder, bases: ReadonlySet<string>): string {
-  if (bases.size > MAX_LISTED) return '';
+/**
+ * Empty if the folder does not hold exactly the mails at these places (by their base names): then it must be listed again.
+ * The times that are set would hide what somebody else has done until now, a flag as well as a delivery.
+ */
+export function sealedFingerprint(folder: Folder, places: ReadonlyMap<string, string>): string {
+  if (places.size > MAX_LISTED) return '';
   let text = '';
   attempt(() => {
     if (!setBack(folder.path('cur')) || !setBack(folder.path('new'))) return;
     const before = folder.stamp();
-    if (!folder.holds(bases)) return;
+    if (!folder.holds(places)) return;
     if (folder.stamp().contents === before.contents) text = before.text;
   });
   return text;

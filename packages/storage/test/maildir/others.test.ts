@@ -62,6 +62,27 @@ describe('a Maildir that others change', () => {
     expect(fs.readdirSync(cur)).toContain('1700000001.M9P1.x:2,FPa,extra');
   });
 
+  test('a flag that another program sets while a commit ends is seen by the next look', async () => {
+    const place = await makePlace();
+    let flagged = '';
+    const checkpoint = (step: string): void => {
+      if (step !== 'files' || flagged !== '') return;
+      const file = place.files('A').find((name) => /Subject: 2/.test(fs.readFileSync(name, 'utf8'))) ?? '';
+      flagged = file.replace(/:2,.*$/, ':2,FS');
+      fs.renameSync(file, flagged);
+    };
+    await using store = await place.open({ checkpoint });
+    await using mailbox = await mustOpen(store);
+    await save(mailbox, 4);
+    expect(fs.existsSync(flagged)).toBe(true);
+    expect((await mailbox.changes()).mails.map((mail) => [mail.uid, mail.flags])).toEqual([
+      [1, 8],
+      [2, 10],
+      [3, 8],
+      [4, 8],
+    ]);
+  });
+
   test('a mail moved to another folder is an expunge here and a new mail there', async () => {
     const place = await makePlace();
     const [file = ''] = place.files('A').filter((name) => fs.readFileSync(name, 'utf8').includes('Subject: 2'));
