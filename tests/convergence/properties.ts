@@ -73,7 +73,7 @@ export function testConvergence(world: ConvergenceWorld): void {
             expect(comparable(a)).toEqual(comparable(b));
             expectNothingLostNorDoubled(told, a);
           }
-          for (let runs = 0; world.recentLater && runs < 3; runs += 1) {
+          for (let more = 0; world.recentLater && more < 3; more += 1) {
             const { report } = await run(told, 'A', 'sync', 'changed');
             if (report?.mailboxes.length === 0) break;
           }

@@ -185,13 +185,13 @@ export class Ledger {
 
   /** Before a sync: mails in mailboxes that one side deleted may go with them. */
   async beforeSync(shelf: Shelf): Promise<void> {
-    for (const guid of this.deletedBoxes) for (const mail of await shelf.mailsOf(guid)) this.killed.add(mail.guid);
+    for (const gone of this.deletedBoxes) for (const { guid } of await shelf.mailsOf(gone)) this.killed.add(guid);
   }
 
   /** What a backup's destination has more than the source goes. */
   beforeBackup(source: SideSeen, destination: SideSeen): void {
     const labels = (seen: SideSeen): readonly string[] =>
-      Object.values(seen.mailboxes).flatMap((box) => box.messages.map((message) => message.guid));
+      Object.values(seen.mailboxes).flatMap(({ messages }) => messages.map((message) => message.guid));
     const stays = new Set(labels(source));
     const going = new Set(labels(destination).filter((label) => !stays.has(label)));
     for (const [guid, label] of this.delivered) if (going.has(label)) this.killed.add(guid);

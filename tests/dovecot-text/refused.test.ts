@@ -184,11 +184,11 @@ describe.each([
     cases: CASES.filter(({ native }) => native !== undefined),
   },
 ])('$dialect', ({ serve, cases }) => {
-  test.each(cases)('$title is refused', async (said) => {
+  test.each(cases)('$title is refused', async (one) => {
     const store = await victim();
     const before = await readSide(store);
-    const error = await serve(store, said);
-    expect(error).toMatchObject({ name: 'ProtocolError', message: expect.stringMatching(said.why) });
+    const error = await serve(store, one);
+    expect(error).toMatchObject({ name: 'ProtocolError', message: expect.stringMatching(one.why) });
     expect(await readSide(store)).toEqual(before);
   });
 });

@@ -88,7 +88,7 @@ const ATTACKS: readonly (readonly [
 ];
 
 describe('a client whose server sends', () => {
-  test.each(ATTACKS)('%s says so in one line and ends with 75', async (_what, how, runAs, says) => {
+  test.each(ATTACKS)('%s says so in one line and ends with 75', async (_what, how, runAs, message) => {
     await using folder = temporaryFolder('hostile');
     const pair = await syncedPair(folder);
     pair.deliver('near', '1700000009.M9P1');
@@ -97,13 +97,13 @@ describe('a client whose server sends', () => {
       pair,
       () => dsync(pair.near, ['sync', '-u', 'far', '-T', '1', `tcp:127.0.0.1:${impostor.port}`]),
       75,
-      says,
+      message,
     );
   });
 });
 
 describe('a server whose client sends', () => {
-  test.each(ATTACKS)('%s logs it in one line and serves the next', async (_what, how, runAs, says) => {
+  test.each(ATTACKS)('%s logs it in one line and serves the next', async (_what, how, runAs, message) => {
     await using folder = temporaryFolder('hostile');
     const pair = await syncedPair(folder);
     pair.deliver('near', '1700000009.M9P1');
@@ -117,7 +117,7 @@ describe('a server whose client sends', () => {
       .said()
       .split('\n')
       .filter((line) => line.includes('Error: '));
-    expect(errors).toEqual([expect.stringMatching(says)]);
+    expect(errors).toEqual([expect.stringMatching(message)]);
     expect((await dsync(pair.near, ['sync', '-u', 'far', `tcp:127.0.0.1:${server.port}`])).status).toBe(0);
     void playing;
   });

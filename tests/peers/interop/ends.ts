@@ -92,7 +92,7 @@ export const startEnds = async (
   const settings = (folder: string): string[] => [
     ...['-o', `mail_location=maildir:${folder}our-%u/Maildir`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`],
   ];
-  const overrides = (more: readonly string[]): string[] => more.flatMap((setting) => ['-o', setting]);
+  const overrides = (words: readonly string[]): string[] => words.flatMap((word) => ['-o', word]);
   const server = await startOurServer(
     dovecot.mailUid,
     `maildir:${homes}our-%u/Maildir`,
@@ -105,7 +105,7 @@ export const startEnds = async (
     { carrier }: Pairing,
     user: string,
     verb: readonly string[],
-    more: readonly string[],
+    own: readonly string[],
   ): Promise<Outcome> => {
     const destination = {
       tcp: [`tcp:127.0.0.1:${dovecot.doveadmPort}`],
@@ -121,7 +121,7 @@ export const startEnds = async (
       ...settings(homes),
       ...['-o', `ssl_client_ca_file=${dovecot.certificates}/ca.crt`],
       ...(carrier === 'starttls' ? ['-o', 'doveadm_ssl=starttls'] : []),
-      ...overrides(more),
+      ...overrides(own),
       ...[command, ...options, '-u', user, ...(options.includes('-s') ? [] : ['--json']), ...destination],
     ]);
   };
@@ -129,13 +129,13 @@ export const startEnds = async (
     { carrier }: Pairing,
     user: string,
     verb: readonly string[],
-    more: readonly string[],
+    own: readonly string[],
   ): Promise<Outcome> => {
     const [command = '', ...options] = verb;
-    const doveadm = ['doveadm', '-c', configuration, ...overrides(more), command, ...options, '-u', user];
+    const doveadm = ['doveadm', '-c', configuration, ...overrides(own), command, ...options, '-u', user];
     if (carrier !== 'command') {
       const where = carrier === 'tcp' ? `tcp:127.0.0.1:${server.port}` : `tcps:127.0.0.1:${server.tlsPort}`;
-      return dovecot.doveadm([...overrides(more), command, ...options, '-u', user, where]);
+      return dovecot.doveadm([...overrides(own), command, ...options, '-u', user, where]);
     }
     const words = [...doveadm, bin('dsync-server'), ...settings(inside), '-u', user];
     return runWords(version === '2.3' ? words : [...WITH_OURS, ...words]);
@@ -150,8 +150,8 @@ export const startEnds = async (
         await chown(holder(name).home(name), dovecot.mailUid, dovecot.mailGid);
       }
     },
-    sync: (pairing, user, verb, more = []) =>
-      (pairing.dovecotIs === 'server' ? fromOurs : fromDovecot)(pairing, user, verb, more),
+    sync: (pairing, user, verb, own = []) =>
+      (pairing.dovecotIs === 'server' ? fromOurs : fromDovecot)(pairing, user, verb, own),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       await dovecot.stop();

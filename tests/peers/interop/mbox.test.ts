@@ -42,7 +42,7 @@ const without = (account: JudgedAccount): unknown =>
     name,
     uidValidity,
     uidNext,
-    mails.map((mail) => ({ ...mail, guid: '' })),
+    mails.map((one) => ({ ...one, guid: '' })),
   ]);
 
 const expectSame = async (ends: Ends, user: User): Promise<JudgedAccount> => {

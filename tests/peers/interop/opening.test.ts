@@ -24,8 +24,8 @@ const lastWord = ({
 }): [number | null, string] => [code, stderr.trimEnd().split('\n').at(-1) ?? ''];
 
 function openings(version: Pairing['version']): void {
-  const served = { version, dovecotIs: 'server' } as const;
-  const started = { version, dovecotIs: 'client' } as const;
+  const serves = { version, dovecotIs: 'server' } as const;
+  const starts = { version, dovecotIs: 'client' } as const;
   let ends: Ends;
   /** As the programs of this Dovecot see it. */
   let stranger: string;
@@ -42,9 +42,9 @@ function openings(version: Pairing['version']): void {
   const inside = (path: string): string => path.replace(/^.*\/trixie(?=\/tmp\/)/, '');
 
   test('over its UNIX socket, without a password', async () => {
-    await merge()(ends, { ...served, carrier: 'unix' });
+    await merge()(ends, { ...serves, carrier: 'unix' });
     await expectQuietLogs(ends);
-    const outcome = await ends.sync({ ...served, carrier: 'unix' }, 'a', ['sync'], ['doveadm_password=wrong']);
+    const outcome = await ends.sync({ ...serves, carrier: 'unix' }, 'a', ['sync'], ['doveadm_password=wrong']);
     expect(outcome).toMatchObject({ code: 0, stderr: '' });
   });
 
@@ -59,21 +59,21 @@ function openings(version: Pairing['version']): void {
     ['a wrong password, encrypted', 'tcps', ['doveadm_password=wrong'], 'login failed: the server does not'],
     ['a wrong password after STARTTLS', 'starttls', ['doveadm_password=wrong'], 'login failed: the server does not'],
   ] as const)('Dovecot refuses %s', async (_name, carrier, settings, message) => {
-    const [code, text] = lastWord(await ends.sync({ ...served, carrier }, 'a', ['sync'], settings));
+    const [code, text] = lastWord(await ends.sync({ ...serves, carrier }, 'a', ['sync'], settings));
     expect([code, text]).toEqual([75, expect.stringContaining(`dsync(a): Error: ${message}`)]);
   });
 
   test.each(['tcps', 'starttls'] as const)(
     'our client does not go on with a Dovecot that it cannot prove (%s)',
     async (carrier) => {
-      const outcome = await ends.sync({ ...served, carrier }, 'a', ['sync'], [`ssl_client_ca_file=${stranger}/ca.crt`]);
+      const outcome = await ends.sync({ ...serves, carrier }, 'a', ['sync'], [`ssl_client_ca_file=${stranger}/ca.crt`]);
       expect(lastWord(outcome)).toEqual([75, expect.stringMatching(/connect\(.*\) failed: .*(signature|certificate)/)]);
     },
   );
 
   test('a user whom Dovecot does not know is 67, with its own words', async () => {
     await ends.addUser('bad user');
-    const outcome = await ends.sync({ ...served, carrier: 'tcp' }, 'bad user', ['sync']);
+    const outcome = await ends.sync({ ...serves, carrier: 'tcp' }, 'bad user', ['sync']);
     expect(outcome).toMatchObject({
       code: 67,
       stderr: expect.stringMatching(
@@ -83,7 +83,7 @@ function openings(version: Pairing['version']): void {
   });
 
   test('a warning of Dovecot’s within the session is shown as one', async () => {
-    const pairing = { ...served, carrier: 'tcp' } as const;
+    const pairing = { ...serves, carrier: 'tcp' } as const;
     const user = await makeUser(ends, pairing);
     let state = '';
     for (let i = 0; i < 3; i++) state = (await runWell(ends, pairing, user, ['sync', '-s', state])).trim();
@@ -99,18 +99,18 @@ function openings(version: Pairing['version']): void {
     ['a wrong password', 'tcp', ['doveadm_password=wrong'], /doveadm authentication failed/],
     ['a wrong password, encrypted', 'tcps', ['doveadm_password=wrong'], /doveadm authentication failed/],
   ] as const)('our server refuses a doveadm with %s', async (_name, carrier, settings, message) => {
-    const outcome = await ends.sync({ ...started, carrier }, 'a', ['sync'], settings);
+    const outcome = await ends.sync({ ...starts, carrier }, 'a', ['sync'], settings);
     expect(outcome).toMatchObject({ code: 75, stderr: expect.stringMatching(message) });
   });
 
   test('a doveadm does not go on with a server that it cannot prove', async () => {
     const settings = [`ssl_client_ca_file=${inside(stranger)}/ca.crt`];
-    const outcome = await ends.sync({ ...started, carrier: 'tcps' }, 'a', ['sync'], settings);
+    const outcome = await ends.sync({ ...starts, carrier: 'tcps' }, 'a', ['sync'], settings);
     expect(outcome).toMatchObject({ code: 75, stderr: expect.stringMatching(/certificate/i) });
   });
 
   test('a user whom our server does not know is 67 for doveadm, with our words', async () => {
-    const outcome = await ends.sync({ ...started, carrier: 'tcp' }, 'nobody', ['sync']);
+    const outcome = await ends.sync({ ...starts, carrier: 'tcp' }, 'nobody', ['sync']);
     expect(outcome).toMatchObject({
       code: 67,
       stderr: expect.stringMatching(/dsync-server\(nobody\): User doesn't exist: nobody\n.*Unknown user in remote\n$/),
@@ -133,7 +133,7 @@ function openings(version: Pairing['version']): void {
       /Error: dsync-remote\(u\d+\): dsync-server\(u\d+\): \\Trash cannot be selected/,
     ],
   ] as const)('a %s of ours within the session is shown by doveadm', async (_name, code, verb, message) => {
-    const pairing = { ...started, carrier: 'tcp' } as const;
+    const pairing = { ...starts, carrier: 'tcp' } as const;
     const user = await makeUser(ends, pairing);
     const outcome = await ends.sync(pairing, user.name, verb);
     expect(outcome.code).toBe(code);

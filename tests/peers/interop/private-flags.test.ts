@@ -139,7 +139,7 @@ function privateFlags(version: Pairing['version']): void {
         state = (await sync('sync', '-s', state)).trim();
         const seen = expected.map((letters) => letters.includes('S'));
         expect({
-          theirs: (await theirFlags(user)).map((flags) => flags.includes('Seen')),
+          theirs: (await theirFlags(user)).map((shown) => shown.includes('Seen')),
           ours: await lettersOf(user),
         }).toEqual({ theirs: seen, ours: expected });
       }

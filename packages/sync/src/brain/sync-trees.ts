@@ -22,7 +22,8 @@ export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
   const plan = { local: merge.local, remote: merge.remote };
   if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: countTree(merge.local), plan };
-  if (!peerIsOurs(session.channel)) noteAdoptions(session, merge.mailboxes, ({ local, guid }) => local?.guid !== guid);
+  if (!peerIsOurs(session.channel))
+    noteAdoptions(session, merge.mailboxes, (merged) => merged.local?.guid !== merged.guid);
   const applied = await applyTree(store, merge.local, { altChar: rules.altChar, observer });
   notes.unexpected.push(...(deleted?.unexpected ?? []), ...applied.unexpected);
   const mailboxesDeleted = applied.counts.mailboxesDeleted + (deleted?.counts.mailboxesDeleted ?? 0);

@@ -45,8 +45,8 @@ export function inTheirSpelling(tree: TreeSnapshot, receiver: TreeSnapshot, altC
     const names = theirs.get(own) ?? new Map<string, MailboxPath>();
     theirs.set(own, names.set(pathKey(path), path));
   }
-  const guidAt = (tree: TreeSnapshot): ReadonlyMap<string, string | undefined> =>
-    new Map(tree.nodes.map(({ path, mailbox }) => [pathKey(path), mailbox?.guid]));
+  const guidAt = ({ nodes }: TreeSnapshot): ReadonlyMap<string, string | undefined> =>
+    new Map(nodes.map(({ path, mailbox }) => [pathKey(path), mailbox?.guid]));
   const [ownGuid, theirGuid] = [guidAt(tree), guidAt(receiver)];
   const spell = (path: MailboxPath): MailboxPath => {
     for (let depth = path.length; depth > 0; depth--) {

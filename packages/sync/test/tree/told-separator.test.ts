@@ -91,7 +91,7 @@ describe('a Dovecot with another separator is told of what it has by its own nam
       ...{ highestModseq: 1n, firstRecentUid: 0, digest: '' },
     },
   });
-  const told = (own: readonly TreeNode[], theirs: readonly TreeNode[]): string[] =>
+  const namesTold = (own: readonly TreeNode[], theirs: readonly TreeNode[]): string[] =>
     inTheirSpelling(having('.', own), having('/', theirs), '_').nodes.map(({ path }) => path.join('/'));
 
   test.each<[string, readonly TreeNode[], readonly TreeNode[], readonly string[]]>([
@@ -103,6 +103,6 @@ describe('a Dovecot with another separator is told of what it has by its own nam
     ['one of two', [box('a1', 'x_y')], [box('a1', 'x.y'), box('a2', 'x_y')], ['x_y']],
     ['what it does not have', [box('a2', 'x_y')], [box('a1', 'other')], ['x_y']],
   ])('%s', (_, own, theirs, names) => {
-    expect(told(own, theirs)).toEqual(names);
+    expect(namesTold(own, theirs)).toEqual(names);
   });
 });
