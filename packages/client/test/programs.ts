@@ -106,6 +106,15 @@ export class Place implements Disposable {
     return this.dsync('sync', '-u', 'u1', ...options, `maildir:${this.maildir('b')}`);
   }
 
+  /** Runs `dsync sync` of side `a`'s mail with a server. */
+  syncOver(
+    destination: string,
+    options: { readonly user?: string; readonly password?: string; readonly more?: readonly string[] } = {},
+  ): Promise<Outcome> {
+    const { user = 'u1', password = PASSWORD, more = [] } = options;
+    return this.dsync('-o', `doveadm_password=${password}`, 'sync', '-u', user, ...more, destination);
+  }
+
   /** The words that serve side `b` as a command. */
   serverOfB(user = 'u1'): readonly string[] {
     return [DSYNC_SERVER, '-o', this.mail('b'), '-u', user, 'dsync-server'];
