@@ -13,6 +13,7 @@ import { attempt } from './files.ts';
 import { JOURNAL_FILE, Layout } from './layout.ts';
 import { scan } from './scan.ts';
 
+/** Disposing of it removes it. */
 export interface Shadow extends Disposable {
   /** The same mails, with the places for everything else in the shadow. */
   readonly layout: Layout;
