@@ -1,5 +1,5 @@
 /** A command as the other side: how it is started, and what is seen of its end. */
-import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
@@ -38,6 +38,20 @@ test('an unknown user at the other side is said', async () => {
   using place = new Place();
   const outcome = await place.dsync('sync', '-u', 'u1', DSYNC, '-o', place.mail('b'), 'dsync-server', '-u', 'nobody');
   expect(outcome).toMatchObject({ status: 75, stderr: expect.stringMatching(/User doesn't exist: nobody/) });
+});
+
+test('a backup of what is not there at the other side is refused there, and deletes nothing here', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  const there = [DSYNC_SERVER, '-o', place.mail('b'), '-u', 'u1', 'dsync-server'];
+  expect(await run(DSYNC, ['-o', place.mail('a'), 'backup', '-R', '-u', 'u1', ...there])).toMatchObject({
+    status: 75,
+    stderr: expect.stringContaining(
+      `there is no mail at ${place.maildir('b')}: a backup of it would delete all mail at its destination\n`,
+    ),
+  });
+  expect(place.subjects('a')).toEqual(['one S']);
+  expect(existsSync(place.maildir('b'))).toBe(false);
 });
 
 test('remote: is the command of dsync_remote_cmd', async () => {

@@ -1,6 +1,6 @@
 /** `dsync sync` and `dsync backup`. */
 import { monotonicMs, oneLine, openChannel } from '@dsync/protocol';
-import { describeError, hostName, openRawlog, openUserStore, type Log } from '@dsync/server';
+import { describeError, hostName, mustBeThere, openRawlog, openUserStore, type Log } from '@dsync/server';
 import { resolveUser, type OptionValues, type Settings } from '@dsync/settings';
 import { masterHandshake, runMaster, type SyncObserver, type SyncReport } from '@dsync/sync';
 
@@ -13,7 +13,7 @@ import { printJson, resultOf, resultOfError, stateWarning, type Result, type Run
 import { printSummary } from '../report/summary.ts';
 import { warnOnce } from '../report/warn-once.ts';
 import type { Connection } from '../transports/connection.ts';
-import { mustBeThere, openConnection } from '../transports/open.ts';
+import { openConnection } from '../transports/open.ts';
 import { Interruption } from './interruption.ts';
 
 /** `sync` or `backup` with its words, for one or more users. */

@@ -1,8 +1,8 @@
 /** From a destination to a connection. */
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 
-import { openLocation, type Log, type OpenWish } from '@dsync/server';
+import { mustBeThere, openLocation, type Log, type OpenWish } from '@dsync/server';
 import {
   expandLocation,
   UsageError,
@@ -12,7 +12,7 @@ import {
   type Settings,
 } from '@dsync/settings';
 
-import { StoreError, type MailStore } from '@dsync/storage';
+import type { MailStore } from '@dsync/storage';
 
 import type { Destination } from '../command-line/destination.ts';
 import type { SyncRequest } from '../command-line/sync-request.ts';
@@ -110,19 +110,6 @@ async function openLocal(location: MailLocation, context: OpenContext): Promise<
     });
   const { connectLocal } = await import('./local.ts');
   return connectLocal(settings, openStore, request.options.stallTimeout * 1000, context.log);
-}
-
-/**
- * A mistyped source would be made, and be a store without mail.
- * @throws {StoreError} `NotFound`
- */
-export function mustBeThere({ inbox, path }: ExpandedLocation): void {
-  const place = inbox ?? path;
-  if (!existsSync(place))
-    throw new StoreError(
-      'NotFound',
-      `there is no mail at ${place}: a backup of it would delete all mail at its destination`,
-    );
 }
 
 /** Whether `inner` lies where `outer` would take it for one of its mailboxes. */

@@ -112,6 +112,19 @@ export function checkAccess({ path }: ExpandedLocation): void {
   }
 }
 
+/**
+ * A mistyped source would be made, and be a store without mail.
+ * @throws {StoreError} `NotFound`
+ */
+export function mustBeThere({ inbox, path }: ExpandedLocation): void {
+  const place = inbox ?? path;
+  if (!existsSync(place))
+    throw new StoreError(
+      'NotFound',
+      `there is no mail at ${place}: a backup of it would delete all mail at its destination`,
+    );
+}
+
 /** Several namespaces can show the same mail, for old clients' sake; it is synchronised once, where INBOX is. */
 function withoutAliases(namespaces: readonly UserNamespace[]): readonly UserNamespace[] {
   const ordered = namespaces.toSorted(

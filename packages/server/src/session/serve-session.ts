@@ -8,7 +8,7 @@ import { StoreError, type MailStore } from '@dsync/storage';
 
 import type { Log, LogLevel } from '../log/log.ts';
 import { hostName } from './host-name.ts';
-import { checkAccess, openUserStore } from './open-user-store.ts';
+import { checkAccess, mustBeThere, openUserStore } from './open-user-store.ts';
 
 /** How a session is served. It ends when nothing has come for `stallTimeoutMs`. */
 export interface SessionOptions {
@@ -27,6 +27,8 @@ export interface OpenWish {
   readonly dryRun: boolean;
   /** The peer does not want to wait for our disk. */
   readonly noFsync: boolean;
+  /** It is the source of a backup. */
+  readonly isBackedUp: boolean;
 }
 
 /** Opens a user's mail once the handshake has said what for. @throws {StoreError} */
@@ -40,7 +42,10 @@ export function findMailOf(settings: Settings, user: string, log: Log): OpenStor
   const found = resolveUser(settings, user, (text) => log.debug(text));
   for (const { location } of found.namespaces) checkAccess(location);
   const warn = (text: string): void => log.warning(text);
-  return async ({ dryRun, noFsync }) => await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun, warn });
+  return async ({ dryRun, noFsync, isBackedUp }) => {
+    if (isBackedUp) mustBeThere(found.location);
+    return await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun, warn });
+  };
 }
 
 /**
@@ -80,7 +85,11 @@ export async function serveSession(
 async function openOr(channel: Channel, openStore: OpenStore): Promise<MailStore> {
   const { handshake } = channel;
   try {
-    return await openStore({ dryRun: handshake.dryRun === true, noFsync: handshake.noFsync === true });
+    return await openStore({
+      dryRun: handshake.dryRun === true,
+      noFsync: handshake.noFsync === true,
+      isBackedUp: handshake.backupSend === true && handshake.noBackupOverwrite !== true,
+    });
   } catch (error) {
     await channel.abort(
       error instanceof StoreError ? `the mail cannot be opened (${error.code})` : 'the mail cannot be opened',
