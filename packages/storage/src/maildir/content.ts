@@ -44,7 +44,7 @@ class FoundContent implements MailContent {
 export function openContent(path: string, base: string, note: Pop3Note): MailContent | null {
   let fd: number;
   try {
-    fd = fs.openSync(path, 'r');
+    fd = openMail(path);
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) return null;
     throw StoreError.from(cause, `cannot read ${path}`);
@@ -64,6 +64,14 @@ export function openContent(path: string, base: string, note: Pop3Note): MailCon
   } finally {
     if (!stays) fs.closeSync(fd);
   }
+}
+
+/** @throws {StoreError} if it is no file: to open a pipe that nobody writes to would take for ever; and what the system throws */
+function openMail(path: string): number {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  if (fs.fstatSync(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  throw new StoreError('Temporary', `${path} is no mail but a pipe or a device: remove it`);
 }
 
 function readFrom(fd: number): ReadAt {
@@ -97,7 +105,7 @@ export function virtualSizeOf(path: string, base: string, fields: string): numbe
   const noted = /(?:^| )W(\d{1,15})(?: |$)/.exec(fields);
   if (noted !== null) return Number(noted[1]);
   const counter = new SizeCounter();
-  const fd = fs.openSync(path, 'r');
+  const fd = openMail(path);
   try {
     if (mustUnpack(path, base, fs.fstatSync(fd).size, readFrom(fd))) {
       counter.add(unpackWhole(fs.readFileSync(fd), path));

@@ -6,7 +6,16 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 
 import { isErrno, StoreError } from '../errors.ts';
-import { attempt, ownershipOf, replaceFile, readText, writeAll, writeFile, type Ownership } from './files.ts';
+import {
+  attempt,
+  makeDirectories,
+  ownershipOf,
+  replaceFile,
+  readText,
+  writeAll,
+  writeFile,
+  type Ownership,
+} from './files.ts';
 import { parseBase, parseFileName, type FileName } from './file-name.ts';
 import { parseKeywords, printKeywords, type KeywordLetters } from './keywords-file.ts';
 import type { Places } from './layout.ts';
@@ -158,6 +167,14 @@ export class Folder {
 
   ownership(): Ownership {
     return ownershipOf(this.places.mail);
+  }
+
+  /** new/ and tmp/, which copying programs leave out when they are empty. Without cur/ it is no folder. @throws {StoreError} */
+  makeMissing(owner: Ownership): void {
+    for (const name of ['new', 'tmp']) {
+      const directory = this.path(name);
+      if (!fs.existsSync(directory) && fs.existsSync(this.path('cur'))) makeDirectories(directory, owner);
+    }
   }
 
   /** Replaces the uidlist by a complete new one. The caller makes it durable. @throws {StoreError} */

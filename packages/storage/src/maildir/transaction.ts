@@ -61,6 +61,7 @@ export class MaildirTransaction implements MailboxTransaction {
 
   async save(mail: NewMail, body: Body): Promise<void> {
     this.#use();
+    if (this.#work.saved.length === 0) this.#box.folder.makeMissing(this.#owner);
     this.#underWay++;
     try {
       const saved = body instanceof Uint8Array ? this.#saveWhole(mail, body) : await this.#saveStream(mail, body);

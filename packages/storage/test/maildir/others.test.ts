@@ -1,4 +1,5 @@
 /** What other programs do to the mails of a Maildir, between our runs and during them. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 
@@ -33,6 +34,27 @@ describe('a Maildir that others change', () => {
     await using mailbox = await mustOpen(store);
     await save(mailbox, 4);
     expect([await mails(mailbox), await expunges(mailbox)]).toEqual([`${ALL} 4=guid-4`, '']);
+  });
+
+  test('a pipe among the mails is not waited for', async () => {
+    const place = await makePlace();
+    const pipe = join(place.folder('A'), 'cur/1700000001.M9P1.x:2,S');
+    execFileSync('mkfifo', [pipe]);
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    await mailbox.status();
+    await expect(mailbox.read(uid(4), mailGuid('1700000001.M9P1.x'))).rejects.toThrow(`${pipe} is no mail`);
+    await expect(mailbox.facts()).rejects.toThrow(`${pipe} is no mail`);
+  });
+
+  test('new/ and tmp/ that a copying program has left out are made for the next mail', async () => {
+    const place = await makePlace();
+    for (const name of ['new', 'tmp']) fs.rmdirSync(join(place.folder('A'), name));
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    await save(mailbox, 4);
+    expect(await mails(mailbox)).toBe(`${ALL} 4=guid-4`);
+    expect(fs.readdirSync(place.folder('A'))).toEqual(expect.arrayContaining(['cur', 'new', 'tmp']));
   });
 
   test('a subscription to what can be no mailbox’s name stays in the file, and is not told', async () => {
