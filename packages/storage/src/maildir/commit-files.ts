@@ -6,7 +6,7 @@ import type { Box } from './box.ts';
 import type { CommitPlan } from './commit-plan.ts';
 import { dropIndexes } from './commit-records.ts';
 import type { CommitTask } from './commit-task.ts';
-import { parseFileName } from './file-name.ts';
+import { baseAt } from './file-name.ts';
 import type { View } from './view.ts';
 
 /** What came of it. */
@@ -57,11 +57,6 @@ export function carryOut({ box, work, plan, view, undo }: CommitTask): Carried {
   }
   if (work.rebuild !== null) dropIndexes(box);
   return { skipped, places, asPlanned };
-}
-
-/** Of a name like `cur/…`. */
-function baseAt(at: string): string {
-  return parseFileName(at.slice(4))?.base ?? '';
 }
 
 /** False if somebody else renamed or removed the file just now. */

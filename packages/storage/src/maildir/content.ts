@@ -42,16 +42,16 @@ class FoundContent implements MailContent {
  * @throws {StoreError}
  */
 export function openContent(path: string, base: string, note: Pop3Note): MailContent | null {
-  let fd: number;
+  let opened: OpenedMail;
   try {
-    fd = openMail(path);
+    opened = openMail(path);
   } catch (cause) {
     if (isErrno(cause, 'ENOENT')) return null;
     throw StoreError.from(cause, `cannot read ${path}`);
   }
+  const { fd, stat } = opened;
   let stays = false;
   try {
-    const stat = fs.fstatSync(fd);
     const whole = stat.size > CHUNK ? null : readWhole(fd, stat.size);
     const read: ReadAt = whole === null ? readFrom(fd) : (at, length) => whole.subarray(at, at + length);
     const isPacked = mustUnpack(path, base, whole?.length ?? stat.size, read);
@@ -66,10 +66,16 @@ export function openContent(path: string, base: string, note: Pop3Note): MailCon
   }
 }
 
+interface OpenedMail {
+  readonly fd: number;
+  readonly stat: fs.Stats;
+}
+
 /** @throws {StoreError} if it is no file: to open a pipe that nobody writes to would take for ever; and what the system throws */
-function openMail(path: string): number {
+function openMail(path: string): OpenedMail {
   const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-  if (fs.fstatSync(fd).isFile()) return fd;
+  const stat = fs.fstatSync(fd);
+  if (stat.isFile()) return { fd, stat };
   fs.closeSync(fd);
   throw new StoreError('Temporary', `${path} is no mail but a pipe or a device: remove it`);
 }
@@ -105,9 +111,9 @@ export function virtualSizeOf(path: string, base: string, fields: string): numbe
   const noted = /(?:^| )W(\d{1,15})(?: |$)/.exec(fields);
   if (noted !== null) return Number(noted[1]);
   const counter = new SizeCounter();
-  const fd = openMail(path);
+  const { fd, stat } = openMail(path);
   try {
-    if (mustUnpack(path, base, fs.fstatSync(fd).size, readFrom(fd))) {
+    if (mustUnpack(path, base, stat.size, readFrom(fd))) {
       counter.add(unpackWhole(fs.readFileSync(fd), path));
       return counter.virtual;
     }

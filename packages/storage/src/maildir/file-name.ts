@@ -34,6 +34,12 @@ export function parseBase(name: string): string | null {
   return colon < 0 ? name : name.slice(0, colon);
 }
 
+/** The base name of a mail at `cur/…` or `new/…`. */
+export function baseAt(at: string): string {
+  const colon = at.indexOf(':');
+  return at.slice(4, colon < 0 ? undefined : colon);
+}
+
 /** null: not a mail for anybody. */
 export function parseFileName(name: string): FileName | null {
   const base = parseBase(name);

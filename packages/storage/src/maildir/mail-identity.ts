@@ -3,12 +3,12 @@ import { isMailGuid, type MailGuid } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { JournalMail } from '../journal/journal.ts';
+import { baseAt } from './file-name.ts';
 import type { UidlistRecord } from './uidlist.ts';
 
 /** The base name of a remembered mail. */
 export function baseOf(mail: JournalMail): string {
-  const colon = mail.name.indexOf(':');
-  return mail.name.slice(4, colon < 0 ? undefined : colon);
+  return baseAt(mail.name);
 }
 
 /**

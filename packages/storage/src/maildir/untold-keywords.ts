@@ -4,7 +4,7 @@
  * could be written. One line for each mail: the keywords, separated by blanks, then ` :` and the base name.
  */
 import type { JournalMail } from '../journal/journal.ts';
-import { parseFileName } from './file-name.ts';
+import { baseAt, parseFileName } from './file-name.ts';
 import { hiddenKeywords, type KeywordLetters } from './keywords-file.ts';
 
 /** By base name; mails without any are left out. */
@@ -41,7 +41,7 @@ export function noteUntold(
 ): void {
   if (keywords.length === 0) return;
   const found = untoldKeywords(letters, name, keywords);
-  if (found.length > 0) untold.set(parseFileName(name.slice(4))?.base ?? name.slice(4), found);
+  if (found.length > 0) untold.set(baseAt(name), found);
 }
 
 /** Those that the name of the mail's file (`cur/…`, `new/…`) does not tell. */
