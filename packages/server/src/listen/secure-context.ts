@@ -1,5 +1,6 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 
+import { asError } from '@dsync/protocol';
 import { SettingsError } from '@dsync/settings';
 
 /**
@@ -18,7 +19,7 @@ export function secureContext(options: SecureContextOptions, names: string): Sec
 /** OpenSSL's words for the mistakes that people make, in theirs. */
 function reason(cause: unknown): string {
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const { message } = asError(cause);
   if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') return 'the key is not that of the certificate';
   if (/bad decrypt|interrupted or cancelled|bad password/i.test(message))
     return 'the key’s password is wrong or missing';

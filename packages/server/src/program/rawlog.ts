@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
-import type { Rawlog } from '@dsync/protocol';
+import { asError, type Rawlog } from '@dsync/protocol';
 
 /**
  * A raw log of one session: `PATH.in` has what was received, `PATH.out` what was sent. Nothing of a login is in it, as
@@ -16,7 +16,7 @@ export class RawlogError extends Error {
 
   /** @param otherwise the exit status, if it is no missing permission */
   constructor(cause: unknown, otherwise: 64 | 75) {
-    super(`cannot write the raw log: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`cannot write the raw log: ${asError(cause).message}`, { cause });
     this.code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'Rawlog';
     this.exit = ['EACCES', 'EPERM', 'EROFS'].includes(this.code) ? 77 : otherwise;
   }

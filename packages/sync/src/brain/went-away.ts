@@ -1,3 +1,4 @@
+import { asError } from '@dsync/protocol';
 import { StoreError } from '@dsync/storage';
 
 /**
@@ -13,6 +14,5 @@ export function duringRun(error: unknown): unknown {
 
 /** The same as the other side is told it. */
 export function reasonOf(error: unknown): string {
-  const reason = duringRun(error);
-  return reason instanceof Error ? reason.message : String(reason);
+  return asError(duringRun(error)).message;
 }
