@@ -23,6 +23,9 @@ import { type Ends, ours, type Pairing, startEnds } from './ends.ts';
 
 jest.setTimeout(90_000);
 
+/** What a Dovecot says of its own Maildir, in its log or on our stderr, in which mails got new UIDs while it read it. */
+const NEW_UIDS_WHILE_READ = /Warning: .*Duplicate file entry at line \d+: \S+ \(uid \d+ -> \d+\)/;
+
 const OLD = '" 5-Jan-2001 10:00:00 +0000"';
 
 /** One mail of each sort: INBOX gets them at both ends, every other mailbox at one. */
@@ -86,8 +89,7 @@ function heldBack(version: Pairing['version']): void {
       await expectQuietLogs(
         started,
         /is left out: mails that a filter has kept at the other side would be expunged there/,
-        // Its own Maildir, in which mails have got new UIDs while somebody read it.
-        /Warning: .*Duplicate file entry at line \d+: \S+ \(uid \d+ -> \d+\)/,
+        NEW_UIDS_WHILE_READ,
       );
     },
   );
@@ -96,7 +98,8 @@ function heldBack(version: Pairing['version']): void {
     const user = await makeUser(ends, pairing);
     const run: Run = async (verb) => {
       const { code, stderr } = await ends.sync(pairing, user.name, verb);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      const said = stderr.split('\n').filter((line) => line !== '' && !NEW_UIDS_WHILE_READ.test(line));
+      expect({ code, said }).toEqual({ code: 0, said: [] });
     };
     await run(['sync']);
     return { user, run };
