@@ -40,3 +40,12 @@ export class SettingsError extends Error {
     return SETTINGS_ERRORS[this.code].exit;
   }
 }
+
+/** The error of a file that the system does not let us read. @param what names it, for people */
+export function notReadable(what: string, cause: unknown, origin?: Origin): SettingsError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new SettingsError('NotReadable', `cannot read ${what}: ${why}`, {
+    cause,
+    ...(origin === undefined ? {} : { origin }),
+  });
+}

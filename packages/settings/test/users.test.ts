@@ -72,6 +72,18 @@ test('a passwd-file says who exists', () => {
   expect(refused('u', ...overrides).exit).toBe(67);
 });
 
+test('a passwd-file that cannot be read, or whose name has an unknown variable, is named with the place that names it', () => {
+  const from = (path: string): string[] => ['userdb/x/driver=passwd-file', `userdb/x/args=${path}`];
+  expect(refused('u1@d1', ...from(`${folder}/%d/users`))).toMatchObject({
+    exit: 78,
+    message: expect.stringMatching(`^-o userdb/x/args: cannot read the users in ${folder}/d1/users: .*ENOENT`),
+  });
+  expect(refused('u1', ...from('/%q'))).toMatchObject({
+    exit: 78,
+    message: '-o userdb/x/args: unknown variable %q',
+  });
+});
+
 test('without a mail location nothing can be served', () => {
   expect(refused('u1')).toMatchObject({ exit: 78, message: expect.stringContaining('mail_location is not set') });
 });

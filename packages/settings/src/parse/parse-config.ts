@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 
-import { SettingsError, type Origin } from '../errors.ts';
+import { notReadable, SettingsError, type Origin } from '../errors.ts';
 import { logicalLines, unquote } from './lines.ts';
 import type { Section, Setting } from './section.ts';
 
@@ -74,11 +74,7 @@ function readFile(context: Context, section: Section, from: Origin | null): void
   try {
     text = readFileSync(context.file, 'utf8');
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SettingsError('NotReadable', `cannot read the configuration: ${why}`, {
-      cause,
-      ...(from === null ? {} : { origin: from }),
-    });
+    throw notReadable('the configuration', cause, from ?? undefined);
   }
   readLines(context, section, text);
 }
@@ -166,11 +162,7 @@ function readValue(file: string, origin: Origin): Pick<Setting, 'value' | 'unrea
     return { value: bytes.toString('utf8') };
   } catch (cause) {
     if (cause instanceof SettingsError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return {
-      value: '',
-      unreadable: new SettingsError('NotReadable', `cannot read ${file}: ${why}`, { origin, cause }),
-    };
+    return { value: '', unreadable: notReadable(file, cause, origin) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { SettingsError } from '../errors.ts';
+import { notReadable, SettingsError } from '../errors.ts';
 import type { Setting } from '../parse/section.ts';
 import { bad, type SettingReader } from './read.ts';
 
@@ -85,10 +85,6 @@ function readPem(setting: Setting, name: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new SettingsError(
-      'NotReadable',
-      `cannot read ${name} ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { origin: setting.origin, cause },
-    );
+    throw notReadable(`${name} ${file}`, cause, setting.origin);
   }
 }

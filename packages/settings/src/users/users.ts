@@ -1,7 +1,7 @@
 /** Who is a user, by the configuration's `userdb` sections: `static` and `passwd-file`. */
 import { readFileSync } from 'node:fs';
 
-import { SettingsError } from '../errors.ts';
+import { notReadable, SettingsError } from '../errors.ts';
 import { expandVariables, type VariableValues } from '../expand/variables.ts';
 import type { Section, Setting } from '../parse/section.ts';
 
@@ -77,21 +77,18 @@ function passwdFileUser(section: Section, user: string): UserRecord | null {
   const setting = section.get('passwd_file_path') ?? section.get('args');
   // 2.3: options may stand before the path, `args = username_format=%n /etc/users`
   const words = (setting?.value ?? '').trim().split(/\s+/);
-  const file = words.at(-1) ?? '';
+  const template = words.at(-1) ?? '';
   const format = words.find((word) => word.startsWith('username_format='))?.slice('username_format='.length);
   const origin = setting?.origin ?? section.origin ?? undefined;
   const at = origin === undefined ? {} : { origin };
-  if (!file.startsWith('/')) throw new SettingsError('BadValue', 'passwd-file needs an absolute path', at);
+  if (!template.startsWith('/')) throw new SettingsError('BadValue', 'passwd-file needs an absolute path', at);
   const name = format === undefined ? user : expandVariables(format, { user, home: null }, origin);
+  const file = expandVariables(template, { user, home: null }, origin);
   let text: string;
   try {
-    text = readFileSync(expandVariables(file, { user, home: null }, origin), 'utf8');
+    text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new SettingsError(
-      'NotReadable',
-      `cannot read the users in ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { ...at, cause },
-    );
+    throw notReadable(`the users in ${file}`, cause, origin);
   }
   const line = text.split(/\r?\n/).find((l) => !l.startsWith('#') && (l === name || l.startsWith(`${name}:`)));
   if (line === undefined) return null;
