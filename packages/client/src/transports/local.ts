@@ -1,5 +1,5 @@
 /** A second store in this process: both roles run here, over a pipe. */
-import { createPipe } from '@dsync/protocol';
+import { asError, createPipe } from '@dsync/protocol';
 import { serveSession, type Log, type OpenStore } from '@dsync/server';
 import type { Settings } from '@dsync/settings';
 
@@ -12,7 +12,7 @@ export function connectLocal(settings: Settings, openStore: OpenStore, stallTime
   const served = serveSession(settings, openStore, theirs, { stallTimeoutMs, near: true, log }).then(
     () => undefined,
     (error: unknown) => {
-      failure = error instanceof Error ? error : new Error(String(error));
+      failure = asError(error);
     },
   );
   return {

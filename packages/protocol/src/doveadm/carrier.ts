@@ -1,5 +1,7 @@
 import { Duplex, type Readable, type Writable } from 'node:stream';
 
+import { asError } from '../errors.ts';
+
 /** How bytes change on their way; used for the multiplexed direction. */
 export interface CarrierHooks {
   /** What arrives → what is read. May throw: the carrier is then destroyed with that error. */
@@ -43,7 +45,7 @@ class Carrier extends Duplex {
       for (const piece of pieces) if (piece.length > 0) room = this.push(piece);
       if (!room) this.#from.pause();
     } catch (error) {
-      this.destroy(error instanceof Error ? error : new Error(String(error)));
+      this.destroy(asError(error));
     }
   }
 
