@@ -62,6 +62,7 @@ test('a state is asked for by -s, also by an empty one', () => {
 
 test.each([
   [['-l', 'abc', 'd'], 'Invalid -l parameter: abc', 64],
+  [['--connect-timeout', '0', 'd'], '--connect-timeout needs at least 1 second, not 0', 64],
   [['-g', '0'.repeat(32), 'd'], `Invalid -g parameter: ${'0'.repeat(32)}`, 64],
   [['-t', '200', '-e', '100', 'd'], 'start date is later than end date', 64],
   [['--progress', 'maybe', 'd'], '--progress is one of auto, always, never, not "maybe"', 64],
@@ -71,6 +72,13 @@ test.each([
   [['-u', 'u*', 'd'], '-u is one user; masks are not known yet: "u*"', 64],
 ])('%j', (argv, message, exit) => {
   expect(() => request('sync', ...argv)).toThrow(expect.objectContaining({ message, exit }));
+});
+
+test.each([
+  ['1', 1_000],
+  ['2147483647', 2_147_483_647],
+])('a connection may take %s s at the most, and no longer than a timer runs', (seconds, ms) => {
+  expect(request('sync', '--connect-timeout', seconds, 'd').connectTimeoutMs).toBe(ms);
 });
 
 test('a backup has no -1', () => {

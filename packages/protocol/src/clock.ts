@@ -5,3 +5,6 @@
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
+
+/** Milliseconds, some 24 days: a timer that is set for longer goes off at once. */
+export const MAX_TIMER_MS = 0x7fffffff;

@@ -1,4 +1,5 @@
 /** Grammars of option values, doveadm's. Whatever is in none of them is refused, also where doveadm reads garbage as 0. */
+import { counted } from '@dsync/protocol';
 import { UsageError } from '@dsync/settings';
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
@@ -74,10 +75,11 @@ export function parseFlag(option: string, text: string): string {
   return not + known;
 }
 
-/** A whole number of seconds, 0 … 2^31 − 1. @throws {UsageError} */
-export function parseSeconds(option: string, text: string): number {
+/** A whole number of seconds, from `least` to 2^31 − 1. @throws {UsageError} */
+export function parseSeconds(option: string, text: string, least: 0 | 1 = 0): number {
   if (!/^\d{1,10}$/.test(text) || Number(text) > 0x7fffffff)
     throw new UsageError(`Invalid ${option} parameter: ${text}`);
+  if (Number(text) < least) throw new UsageError(`${option} needs at least ${counted(least, 'second')}, not ${text}`);
   return Number(text);
 }
 

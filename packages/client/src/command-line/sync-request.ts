@@ -1,5 +1,5 @@
 /** From the options of `sync` and `backup` to what is to be done. */
-import { isMailboxGuid, type MailboxGuid } from '@dsync/protocol';
+import { isMailboxGuid, MAX_TIMER_MS, type MailboxGuid } from '@dsync/protocol';
 import { UsageError, type OptionValues, type Settings } from '@dsync/settings';
 import {
   DEFAULT_OPTIONS,
@@ -42,7 +42,7 @@ export interface RequestContext {
   readonly environmentUser: string | undefined;
 }
 
-const CONNECT_TIMEOUT_SECONDS = 30;
+const CONNECT_TIMEOUT_MS = 30_000;
 
 /** @throws {UsageError} */
 export function buildRequest(values: OptionValues, rest: readonly string[], context: RequestContext): SyncRequest {
@@ -83,7 +83,7 @@ export function buildRequest(values: OptionValues, rest: readonly string[], cont
     json: values.has('json'),
     progress: choice(values, 'progress', ['auto', 'always', 'never']) ?? 'auto',
     rawlog: values.get('rawlog') ?? null,
-    connectTimeoutMs: seconds(values, 'connect-timeout', '--connect-timeout', CONNECT_TIMEOUT_SECONDS) * 1000,
+    connectTimeoutMs: connectTimeout(values.get('connect-timeout')),
   };
 }
 
@@ -158,6 +158,12 @@ function readFilter(values: OptionValues, now: number): MailFilter {
 function seconds(values: OptionValues, long: string, name: string, otherwise: number): number {
   const text = values.get(long);
   return text === undefined ? otherwise : parseSeconds(name, text);
+}
+
+/** @returns milliseconds, no more than a timer can be set for */
+function connectTimeout(text: string | undefined): number {
+  if (text === undefined) return CONNECT_TIMEOUT_MS;
+  return Math.min(parseSeconds('--connect-timeout', text, 1) * 1000, MAX_TIMER_MS);
 }
 
 function choice<T extends string>(values: OptionValues, long: string, choices: readonly T[]): T | null {
