@@ -64,7 +64,7 @@ describe('what a server bears', () => {
     const idle = await openSession(server.port, '-T', '1');
     idle.on('error', () => undefined);
     await once(idle, 'close');
-    await server.logs(/dsync-server\(u1\): Error: .*no activity for 1 seconds/);
+    await server.logs(/dsync-server\(u1\): Error: .*no activity for 1 second$/m);
   });
 });
 

@@ -8,5 +8,5 @@ export { createPipe } from './pipe.ts';
 export { openChannel, type ChannelOptions } from './session/open-channel.ts';
 export type { Rawlog } from './session/wire.ts';
 export * as limits from './limits.ts';
-export { monotonicMs } from './clock.ts';
-export { oneLine } from './text.ts';
+export { MAX_TIMER_MS, monotonicMs } from './clock.ts';
+export { counted, oneLine } from './text.ts';

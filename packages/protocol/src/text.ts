@@ -12,3 +12,8 @@ export function oneLine(text: string, max: number = MAX_REASON): string {
     .trim();
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }
+
+/** `1 second`, `2 seconds`. @param one what is counted, of which several have an `s` */
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
+}

@@ -349,6 +349,20 @@ describe('the end of a session', () => {
     await Promise.all([m.close(), s.close()]);
   });
 
+  test('a time that no timer can be set for is no time at all: the longest one holds', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    const timer = jest.spyOn(globalThis, 'setTimeout');
+    const [m, s] = await pair({ stallTimeoutMs: 3_000_000_000 });
+    const waiting = m.session.receive();
+    await jest.advanceTimersByTimeAsync(3_600_000);
+    await s.session.send({ kind: 'listEnd' });
+    await s.flush();
+    await settle();
+    expect(await waiting).toEqual({ kind: 'listEnd' });
+    expect(Math.max(...timer.mock.calls.map(([, ms = 0]) => ms))).toBe(2_147_483_647);
+    await Promise.all([m.close(), s.close()]);
+  });
+
   test('every byte is counted and can be logged', async () => {
     const [a, b] = createPipe();
     const log = { in: 0, out: 0 };

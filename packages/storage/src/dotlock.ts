@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-import { monotonicMs } from '@dsync/protocol';
+import { counted, monotonicMs } from '@dsync/protocol';
 
 import { isErrno, StoreError } from './errors.ts';
 
@@ -50,7 +50,7 @@ export async function takeDotlock(path: string, options: DotlockOptions): Promis
     if (monotonicMs() >= deadline)
       throw new StoreError(
         'Locked',
-        `couldn't lock ${options.what} within ${Math.ceil(options.timeoutMs / 1000)} seconds: ${path} is held${seen?.owner === undefined ? '' : ` by process ${seen.owner}`}`,
+        `couldn't lock ${options.what} within ${counted(Math.ceil(options.timeoutMs / 1000), 'second')}: ${path} is held${seen?.owner === undefined ? '' : ` by process ${seen.owner}`}`,
       );
     await sleep(wait);
   }

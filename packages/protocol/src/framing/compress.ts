@@ -1,6 +1,7 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 
 import { ProtocolError } from '../errors.ts';
+import { counted } from '../text.ts';
 
 const OPTIONS = {
   params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_LGWIN]: 18 },
@@ -23,6 +24,6 @@ export function inflate(packed: Uint8Array, size: number): Buffer {
     throw new ProtocolError('Garbage', 'compressed frame cannot be unpacked', { cause });
   }
   if (bytes.length !== size)
-    throw new ProtocolError('Garbage', `compressed frame has ${bytes.length} bytes, announced were ${size}`);
+    throw new ProtocolError('Garbage', `compressed frame has ${counted(bytes.length, 'byte')}, announced were ${size}`);
   return bytes;
 }

@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream';
 
+import { MAX_TIMER_MS } from '../clock.ts';
 import { ProtocolError } from '../errors.ts';
 import { LINGER_MS, WRITE_AHEAD } from '../limits.ts';
+import { counted } from '../text.ts';
 
 /** Copies of all bytes of a session, for a raw log. */
 export interface Rawlog {
@@ -50,7 +52,7 @@ export class Wire {
 
   constructor(carrier: Duplex, options: WireOptions = {}) {
     this.#carrier = carrier;
-    this.#stallMs = options.stallTimeoutMs ?? 0;
+    this.#stallMs = Math.min(options.stallTimeoutMs ?? 0, MAX_TIMER_MS);
     this.#rawlog = options.rawlog;
     carrier.on('data', this.#onData);
     carrier.once('end', () => this.#onEnd(new ProtocolError('Closed', 'connection closed by the other side')));
@@ -244,7 +246,10 @@ export class Wire {
     if (left > 0) this.#timer = setTimeout(this.#checkStall, left);
     else
       this.fail(
-        new ProtocolError('Stalled', `I/O has stalled, no activity for ${Math.round(this.#stallMs / 1000)} seconds`),
+        new ProtocolError(
+          'Stalled',
+          `I/O has stalled, no activity for ${counted(Math.round(this.#stallMs / 1000), 'second')}`,
+        ),
       );
   };
 

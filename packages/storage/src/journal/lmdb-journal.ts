@@ -135,7 +135,7 @@ class LmdbJournal implements Journal {
     const mails = this.#all(guidKey(ROW.mail, guid), parseMail);
     // lmdb has no sums of its own: a damaged page can lose rows without a word.
     if (mails.length !== (head?.messages ?? 0))
-      throw this.#failure(corrupt(this.#file, `${mails.length} mails of ${head?.messages ?? 0}`));
+      throw this.#failure(corrupt(this.#file, `mails: ${mails.length} of ${head?.messages ?? 0}`));
     return mails;
   }
 

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { monotonicMs } from '@dsync/protocol';
+import { counted, monotonicMs } from '@dsync/protocol';
 
 import { isErrno, StoreError } from '../errors.ts';
 import { adopt, type Ownership } from './files.ts';
@@ -39,7 +39,7 @@ export async function takeFcntlLock(path: string, options: FcntlLockOptions): Pr
       const holder = holderOf(path);
       throw new StoreError(
         'Locked',
-        `${options.failure}: Timed out after ${Math.ceil(options.timeoutMs / 1000)} seconds (WRITE lock held by ${holder === null ? 'another process' : `pid ${holder}`})`,
+        `${options.failure}: Timed out after ${counted(Math.ceil(options.timeoutMs / 1000), 'second')} (WRITE lock held by ${holder === null ? 'another process' : `pid ${holder}`})`,
       );
     }
     await sleep(wait);

@@ -1,7 +1,7 @@
 /** UIDs for mails that nobody has numbered: Dovecot's order (`compareArrival`), under Dovecot's lock. */
 import { randomBytes } from 'node:crypto';
 
-import { mailboxGuid, MAX_UID } from '@dsync/protocol';
+import { counted, mailboxGuid, MAX_UID } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 import type { JournalHead } from '../journal/journal.ts';
@@ -74,7 +74,7 @@ function lostUidlist(box: Numbered, files: RawView['files']): Basis {
       fields: '',
     }))
     .filter(({ base }) => files.has(base));
-  context.warn(`${print}: dovecot-uidlist was missing, ${records.length} UIDs restored from the journal`);
+  context.warn(`${print}: dovecot-uidlist was missing, ${counted(records.length, 'UID')} restored from the journal`);
   const { uidValidity, uidNext, guid } = remembered;
   return { uidValidity, uidNext, guid, fields: '', records };
 }

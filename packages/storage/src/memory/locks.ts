@@ -1,5 +1,5 @@
 /** Named locks inside one process. */
-import { monotonicMs } from '@dsync/protocol';
+import { counted, monotonicMs } from '@dsync/protocol';
 
 import { StoreError } from '../errors.ts';
 
@@ -13,7 +13,7 @@ export class Locks {
       if (!(await endsWithin(held, deadline - monotonicMs()))) {
         throw new StoreError(
           'Locked',
-          `couldn't lock ${what} within ${Math.ceil(timeoutMs / 1000)} seconds: another run holds it`,
+          `couldn't lock ${what} within ${counted(Math.ceil(timeoutMs / 1000), 'second')}: another run holds it`,
         );
       }
     }

@@ -14,10 +14,21 @@ describe('a Maildir whose side files suffer', () => {
     const file = join(place.folder('A'), 'dovecot-uidlist');
     const before = fs.readFileSync(file, 'utf8');
     fs.rmSync(file);
-    await using store = await place.open();
+    const warnings: string[] = [];
+    await using store = await place.open({ warn: (message) => warnings.push(message) });
     await using mailbox = await mustOpen(store);
     expect(await mails(mailbox)).toBe(ALL);
     expect(fs.readFileSync(file, 'utf8')).toBe(before);
+    expect(warnings).toEqual(['mailbox A: dovecot-uidlist was missing, 3 UIDs restored from the journal']);
+  });
+
+  test('the number that is told of one UID is singular', async () => {
+    const place = await makePlace();
+    for (const file of [join(place.folder('A'), 'dovecot-uidlist'), ...place.files('A').slice(1)]) fs.rmSync(file);
+    const warnings: string[] = [];
+    await using store = await place.open({ warn: (message) => warnings.push(message) });
+    await store.readTree();
+    expect(warnings).toEqual(['mailbox A: dovecot-uidlist was missing, 1 UID restored from the journal']);
   });
 
   test('a uidlist that another program made anew is another identity of the same mailbox, no deletion', async () => {

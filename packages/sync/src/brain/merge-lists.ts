@@ -1,5 +1,5 @@
 /** Both sides' lists of one mailbox become both sides' plans, and what is foreseen of the mailbox then. */
-import { ProtocolError, type Uid } from '@dsync/protocol';
+import { counted, ProtocolError, type Uid } from '@dsync/protocol';
 import type { Attribute, HeldBack, MailFacts, PrivateFlags } from '@dsync/storage';
 
 import { digestAfter } from '../mails/digest-after.ts';
@@ -136,7 +136,7 @@ function checkTellsAll({ rules, channel }: Session, { common, view }: MailboxTal
   const name = view.path.join('/');
   throw new ProtocolError(
     'BadValue',
-    `the other side tells ${remote.mails.length} of its ${remote.messages} mails in ${name}, and would expunge others: a filter can be used with it for backup and -1 only`,
+    `the other side tells ${remote.mails.length} of its ${counted(remote.messages, 'mail')} in ${name}, and would expunge others: a filter can be used with it for backup and -1 only`,
   );
 }
 
