@@ -128,7 +128,16 @@ export function readText(file: string, atMost?: number): string | null {
     }
   } catch (cause) {
     if (isErrno(cause, 'ENOENT', 'ENOTDIR')) return null;
-    throw StoreError.from(cause, `cannot read ${file}`);
+    throw StoreError.from(cause, `cannot read ${nameOf(file)}`);
+  }
+}
+
+/** For messages: in a dry run a file of the store is a link to the one that its user knows. */
+export function nameOf(file: string): string {
+  try {
+    return fs.readlinkSync(file);
+  } catch {
+    return file;
   }
 }
 

@@ -9,6 +9,7 @@ import { isErrno, StoreError } from '../errors.ts';
 import {
   attempt,
   makeDirectories,
+  nameOf,
   ownershipOf,
   replaceFile,
   readText,
@@ -132,7 +133,7 @@ export class Folder {
   /** null if there is none. @throws {StoreError} `Corrupt`, `Permission` */
   readUidlist(): Uidlist | null {
     const text = readText(this.uidlistFile);
-    return text === null || text === '' ? null : parseUidlist(text, this.uidlistFile);
+    return text === null || text === '' ? null : takenApart(parseUidlist, text, this.uidlistFile);
   }
 
   /** Whether its text matches; looking at it costs less than taking it apart. */
@@ -143,11 +144,11 @@ export class Folder {
   /** Of a possibly long file only the first line. */
   readUidlistHeader(): UidlistHeader | null {
     const text = readText(this.uidlistFile, 4096);
-    return text === null || text === '' ? null : parseUidlistHeader(text, this.uidlistFile);
+    return text === null || text === '' ? null : takenApart(parseUidlistHeader, text, this.uidlistFile);
   }
 
   readKeywords(): KeywordLetters {
-    return parseKeywords(readText(this.keywordsFile) ?? '', this.keywordsFile);
+    return takenApart(parseKeywords, readText(this.keywordsFile) ?? '', this.keywordsFile);
   }
 
   readUntoldKeywords(): UntoldKeywords {
@@ -228,6 +229,15 @@ export class Folder {
       if (place === 'new' && isErrno(cause, 'ENOENT')) return [];
       throw StoreError.from(cause, `cannot list mail folder ${join(this.places.mail, place)}`);
     }
+  }
+}
+
+/** A name costs a system call and is in errors alone: for one of these the text is taken apart once more. */
+function takenApart<T>(parse: (text: string, name: string) => T, text: string, file: string): T {
+  try {
+    return parse(text, file);
+  } catch {
+    return parse(text, nameOf(file));
   }
 }
 

@@ -11,27 +11,36 @@ import { throwAwayJournal } from './throw-away-journal.ts';
 
 /**
  * The store's journal. One that is damaged is set aside, and the next comparison is a full one.
+ * @param original the folder of the one that this is a throw-away copy of, for messages; null: it is no copy
  * @throws {StoreError} if a damaged one cannot be set aside; `Permission`, `DiskFull`, …
  */
 export async function openJournal(
   journal: 'auto' | Journal,
   indexRoot: string,
+  original: string | null,
   fsync: 'on' | 'off',
   warn: (message: string) => void,
 ): Promise<Journal> {
-  const base = journal === 'auto' ? await openFile(join(indexRoot, JOURNAL_FILE), fsync, warn) : journal;
+  const base = journal === 'auto' ? await openFile(indexRoot, original, fsync, warn) : journal;
   return fsync === 'on' ? base : throwAwayJournal(base);
 }
 
-async function openFile(file: string, fsync: 'on' | 'off', warn: (message: string) => void): Promise<Journal> {
-  const owner = ownershipOf(join(file, '..'));
+async function openFile(
+  folder: string,
+  original: string | null,
+  fsync: 'on' | 'off',
+  warn: (message: string) => void,
+): Promise<Journal> {
+  const file = join(folder, JOURNAL_FILE);
+  const owner = ownershipOf(folder);
   try {
     return await openOwned(file, fsync, owner);
   } catch (cause) {
     if (cause instanceof StoreError && cause.code === 'Permission') throw withRemedy(cause, owner.uid);
     if (!(cause instanceof StoreError && cause.code === 'Corrupt')) throw cause;
     const aside = setAside(file);
-    warn(`${cause.message}; it is kept as ${aside}, the next comparison is a full one`);
+    if (original === null) warn(`${cause.message}; it is kept as ${aside}, the next comparison is a full one`);
+    else warn(cause.message.replace(folder, original));
     return openOwned(file, fsync, owner);
   }
 }

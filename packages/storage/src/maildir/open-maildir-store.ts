@@ -58,14 +58,15 @@ export async function openMaildirStore(options: MaildirStoreOptions): Promise<Ma
   const own = layoutOf(options);
   const shadow = options.untouched === true ? makeShadow(own) : null;
   try {
-    return await openStore(options, shadow?.layout ?? own, shadow);
+    return await openStore(options, own, shadow);
   } catch (cause) {
     shadow?.[Symbol.dispose]();
     throw cause;
   }
 }
 
-async function openStore(options: MaildirStoreOptions, layout: Layout, shadow: Shadow | null): Promise<MailStore> {
+async function openStore(options: MaildirStoreOptions, own: Layout, shadow: Shadow | null): Promise<MailStore> {
+  const layout = shadow?.layout ?? own;
   const { roots } = layout;
   const isNew = !hasCur(roots.inbox);
   if (isNew && options.create !== true && !hasMailboxes(layout)) {
@@ -80,7 +81,13 @@ async function openStore(options: MaildirStoreOptions, layout: Layout, shadow: S
   const warn = options.warn ?? (() => {});
   const context: Context = {
     layout,
-    journal: await openJournal(options.journal, roots.index, shadow === null ? options.fsync : 'on', warn),
+    journal: await openJournal(
+      options.journal,
+      roots.index,
+      shadow === null ? null : own.roots.index,
+      shadow === null ? options.fsync : 'on',
+      warn,
+    ),
     fsync: options.fsync === 'on' && shadow === null,
     shadow,
     now,

@@ -62,6 +62,38 @@ describe('a Maildir whose side files suffer', () => {
     expect(place.files('A')).toHaveLength(3);
   });
 
+  test.each([
+    ['.A/dovecot-uidlist', 'rubbish\n', /FILE line 1: /],
+    ['.A/dovecot-keywords', 'rubbish rubbish\n', /FILE line 1: malformed keyword/],
+    ['subscriptions', null, /^cannot read FILE: .*EISDIR/],
+  ] as const)('a dry run names the %s that its user knows, not the one that it looks at', async (name, text, said) => {
+    const place = await makePlace();
+    const file = join(place.root, name);
+    fs.rmSync(file, { force: true });
+    if (text === null) fs.mkdirSync(file);
+    else fs.writeFileSync(file, text);
+    await using store = await place.open({ untouched: true });
+    const look = async (): Promise<unknown> => {
+      await store.readTree();
+      await using mailbox = await mustOpen(store);
+      return await mails(mailbox);
+    };
+    const message = expect.stringMatching(new RegExp(said.source.replace('FILE', file)));
+    await expect(look()).rejects.toMatchObject({ message });
+  });
+
+  test('a dry run says of a damaged journal what is wrong, and leaves it as it is', async () => {
+    const place = await makePlace();
+    const file = join(place.root, 'dsync-journal');
+    fs.writeFileSync(file, 'rubbish'.repeat(2000));
+    const warnings: string[] = [];
+    await using _store = await place.open({ untouched: true, warn: (message) => warnings.push(message) });
+    expect(warnings).toEqual([
+      `journal ${file} is damaged (not a journal); without it the next run compares everything`,
+    ]);
+    expect(fs.readFileSync(file, 'utf8')).toBe('rubbish'.repeat(2000));
+  });
+
   test('a corrupt journal is set aside, nothing is lost and nothing deleted', async () => {
     const place = await makePlace();
     fs.writeFileSync(join(place.root, 'dsync-journal'), 'rubbish'.repeat(2000));
