@@ -169,7 +169,8 @@ async function converse(
     ...(rawlog === null ? {} : { rawlog }),
   });
   log.debug(`peer ${oneLine(channel.peer.hostname)} speaks the ${channel.peer.dialect} dialect`);
-  return await runMaster(store, channel, request.options, observe(log, store.separator, progress), hostname);
+  const observer = observe(log, store.separator, progress);
+  return await runMaster(store, channel, request.options, observer, hostname, settings.maxKeywordLength);
 }
 
 function progressOf(request: SyncRequest): Progress | null {

@@ -76,7 +76,7 @@ export async function serveSession(
   both('debug', `peer ${oneLine(channel.peer.hostname)} speaks the ${channel.peer.dialect} dialect`);
   await using store = await openOr(channel, openStore);
   const observer: SyncObserver = { warning: (text) => both('warning', text), debug: (text) => both('debug', text) };
-  const report = await runSlave(store, channel, observer, hostname);
+  const report = await runSlave(store, channel, observer, hostname, settings.maxKeywordLength);
   for (const reason of report.unexpected) log.info(`run again: ${reason}`);
   return report;
 }

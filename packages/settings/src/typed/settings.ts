@@ -32,6 +32,8 @@ export interface Settings {
   readonly dsyncRemoteCommand: string;
   readonly dsyncAltChar: string;
   readonly dsyncHashedHeaders: readonly string[];
+  /** `mail_max_keyword_length`, bytes: of keywords that a Dovecot at the other end takes. */
+  readonly maxKeywordLength: number;
   readonly mailReplica: string | null;
   readonly tls: TlsSettings;
   /** Everything as written; users are looked up in it. */
@@ -83,6 +85,7 @@ export function settingsOf(root: Section, used: Set<string> = new Set()): Settin
     dsyncRemoteCommand: read.text('dsync_remote_cmd') ?? 'ssh -l%{login} %{host} doveadm dsync-server -u%u',
     dsyncAltChar: altChar(read),
     dsyncHashedHeaders: hashedHeaders(read),
+    maxKeywordLength: read.number('mail_max_keyword_length', 50, 0, 255),
     mailReplica: read.text('mail_replica') ?? null,
     tls: readTls(read),
     root,

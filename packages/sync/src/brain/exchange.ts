@@ -1,9 +1,10 @@
 /** What both tracks of the conversation about one mailbox share. */
 import type { MessageOf, Uid } from '@dsync/protocol';
-import type { Attribute, HeldBack, MailboxChanges, MailFacts, PrivateFlags } from '@dsync/storage';
+import type { Attribute, HeldBack, MailboxChanges, MailFacts, MailRecord, PrivateFlags } from '@dsync/storage';
 
 import { identityOf } from '../mails/identity.ts';
 import type { MailPlan } from '../mails/mail-plan.ts';
+import { RefusedKeywords } from '../mails/refused-keywords.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
 import { countMails, NO_MAILS } from './count-mails.ts';
 import { type Deferred, deferred } from './deferred.ts';
@@ -84,7 +85,7 @@ export async function openExchange(session: Session, asked: MailboxTalk): Promis
   const part = partOf(session);
   const attributes = await view.attributes();
   const found: Findings = {
-    changes: talk.changes,
+    changes: refusedBy(session)?.hideIn(talk.changes) ?? talk.changes,
     plan: null,
     list: null,
     moves: new Map(),
@@ -106,6 +107,18 @@ export async function openExchange(session: Session, asked: MailboxTalk): Promis
   };
   const dispose = async (): Promise<void> => await found.incoming?.[Symbol.asyncDispose]();
   return { session, talk, facts, attributes, recognition, part, events, found, [Symbol.asyncDispose]: dispose };
+}
+
+/**
+ * Keywords that are not told.
+ * @param theirs the peer's list, as far as it is known
+ * @returns null: all are told
+ */
+export function refusedBy(
+  { channel, maxKeywordLength }: Session,
+  theirs?: readonly MailRecord[],
+): RefusedKeywords | null {
+  return channel.peer.isDovecot ? new RefusedKeywords(maxKeywordLength, theirs) : null;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { MailMergeContext, MailPlan, MailSide } from '../mails/mail-plan.ts
 import { unchangedPlan } from '../mails/plan-builder.ts';
 import { planMails } from '../mails/plan-mails.ts';
 import { planSafely } from '../mails/plan-safely.ts';
+import type { RefusedKeywords } from '../mails/refused-keywords.ts';
 import { privateAfter, privateModseqs, type PrivateModseqs } from '../mails/private-flags.ts';
 import { sideNumbers } from './announce-mailbox.ts';
 import { everythingIn } from './changes-since.ts';
@@ -52,12 +53,16 @@ export type MergedLists =
 
 /**
  * With a common state both lists hold changes only, so what the peer says of other mails is checked against all own ones.
+ * @param refused keywords that it is not told, and that are left out here
  * @returns how to ask for an own mail; undefined: the own list is whole
  */
-export async function lookupIn({ common, view }: MailboxTalk): Promise<MailSide['lookup']> {
+export async function lookupIn(
+  { common, view }: MailboxTalk,
+  refused: RefusedKeywords | null,
+): Promise<MailSide['lookup']> {
   if (common === null) return undefined;
   const { mails } = await everythingIn(view);
-  const byUid = new Map(mails.map((mail) => [mail.uid, mail]));
+  const byUid = new Map(mails.map((mail) => [mail.uid, refused?.hide(mail) ?? mail]));
   return (uid) => byUid.get(uid);
 }
 

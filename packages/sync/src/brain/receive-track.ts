@@ -1,14 +1,16 @@
 /** What this side hears in the conversation about one mailbox, and what becomes of it (mailbox-conversation.ts). */
 import { ProtocolError, type MessageOf } from '@dsync/protocol';
-import type { Attribute } from '@dsync/storage';
+import type { Attribute, MailboxChanges } from '@dsync/storage';
 
 import { changesSinceTheirs } from '../mails/own-since.ts';
+import type { RefusedKeywords } from '../mails/refused-keywords.ts';
 import type { MailCounts } from '../report.ts';
 import { receiveAttribute } from './attribute-messages.ts';
 import { countMails, NO_MAILS } from './count-mails.ts';
-import type { Exchange } from './exchange.ts';
+import { refusedBy, type Exchange } from './exchange.ts';
 import { factsNeeded } from './handshake.ts';
 import { MailImport } from './mail-import.ts';
+import type { MailboxTalk } from './mailbox-talk.ts';
 import { ChangeCollector } from './mail-messages.ts';
 import { planAttributes } from './merge-attributes.ts';
 import { foreseenDigest, lookupIn, type MergedLists, mergeLists, type OwnSide } from './merge-lists.ts';
@@ -36,14 +38,11 @@ async function receiveLists(exchange: Exchange): Promise<void> {
   });
   const theirs = new ChangeCollector(factsNeeded(session.rules.filter), recognition.byHeader, talk.common !== null);
   await receiveList(talk.conversation, 'mailChange', 'changes of a mailbox', (message) => theirs.add(message));
-  const own: OwnSide = { facts, attributes, recognition, lookup: await lookupIn(talk) };
-  const { changes, common, mayBeOlder } = talk;
-  if (mayBeOlder && common !== null) {
-    const { highestModseq } = talk.theirs;
-    const mails = changesSinceTheirs(changes.mails, theirs.mails, common.lastCommonUid, highestModseq);
-    found.changes = { ...changes, mails };
-  }
-  const merged = await mergeLists(session, { ...talk, changes: found.changes }, own, theirs);
+  const refused = refusedBy(session, theirs.mails);
+  const own: OwnSide = { facts, attributes, recognition, lookup: await lookupIn(talk, refused) };
+  const { common } = talk;
+  found.changes = ownChanges(talk, theirs, refused);
+  const merged = keeping(refused, await mergeLists(session, { ...talk, changes: found.changes }, own, theirs));
   await noteMerge(exchange, merged);
   const { plan } = merged;
   const changed = planAttributes(attributes, theirAttributes, {
@@ -55,6 +54,22 @@ async function receiveLists(exchange: Exchange): Promise<void> {
   found.digest = foreseenDigest(session, talk, own, merged, changed);
   found.plan = plan;
   events.planned.resolve(plan);
+}
+
+/** What is told to have changed here, now that the peer's list is known. */
+function ownChanges(
+  { changes, common, mayBeOlder, theirs: { highestModseq } }: MailboxTalk,
+  theirs: ChangeCollector,
+  refused: RefusedKeywords | null,
+): MailboxChanges {
+  const told = refused?.hideIn(changes) ?? changes;
+  if (!mayBeOlder || common === null) return told;
+  return { ...told, mails: changesSinceTheirs(told.mails, theirs.mails, common.lastCommonUid, highestModseq) };
+}
+
+/** With the own keywords that the merge was not shown. */
+function keeping(refused: RefusedKeywords | null, merged: MergedLists): MergedLists {
+  return refused === null ? merged : { ...merged, plan: refused.keepIn(merged.plan) };
 }
 
 async function noteMerge({ session, talk, found }: Exchange, merged: MergedLists): Promise<void> {

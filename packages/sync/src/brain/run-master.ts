@@ -4,6 +4,7 @@ import { hostname as machineName } from 'node:os';
 import type { Channel, MessageOf } from '@dsync/protocol';
 import { type MailStore, Mutex } from '@dsync/storage';
 
+import { MAX_KEYWORD_LENGTH } from '../mails/refused-keywords.ts';
 import type { SyncOptions } from '../options.ts';
 import type { MailCounts, SyncObserver, SyncReport, TreeCounts } from '../report.ts';
 import type { SyncState } from '../state/sync-state.ts';
@@ -23,6 +24,7 @@ import { duringRun, reasonOf } from './went-away.ts';
 /**
  * Synchronises `store` with the peer at the other end of `channel`, which is not closed here.
  * @param hostname the name that was sent in the own handshake
+ * @param maxKeywordLength of keywords that a Dovecot at the other end takes, bytes (its `mail_max_keyword_length`)
  * @throws {ProtocolError} when the conversation fails; {StoreError} when the own store does; {SyncError} otherwise
  */
 export async function runMaster(
@@ -31,6 +33,7 @@ export async function runMaster(
   options: SyncOptions,
   observer: SyncObserver,
   hostname: string = machineName(),
+  maxKeywordLength: number = MAX_KEYWORD_LENGTH,
 ): Promise<SyncReport> {
   const rules = masterRules(options);
   const given = rules.algorithm === 'state' ? options.state : null;
@@ -49,6 +52,7 @@ export async function runMaster(
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: rules.dryRun && !peerIsOurs(channel),
       sending: new Mutex(),
+      maxKeywordLength,
       notes: newNotes(),
     };
     return await withUserLock(session, async () => {

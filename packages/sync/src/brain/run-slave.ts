@@ -4,6 +4,7 @@ import { hostname as machineName } from 'node:os';
 import type { Channel, MailboxGuid, MessageOf } from '@dsync/protocol';
 import { type MailStore, Mutex } from '@dsync/storage';
 
+import { MAX_KEYWORD_LENGTH } from '../mails/refused-keywords.ts';
 import type { MailboxReport, SyncObserver, TreeCounts } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
@@ -29,6 +30,7 @@ export interface SlaveReport {
 /**
  * Serves one run on `channel`, which is closed at its end.
  * @param hostname the name that was sent in the own handshake
+ * @param maxKeywordLength of keywords that a Dovecot at the other end takes, bytes (its `mail_max_keyword_length`)
  * @throws {ProtocolError} when the conversation fails; {StoreError} when the own store does
  */
 export async function runSlave(
@@ -36,6 +38,7 @@ export async function runSlave(
   channel: Channel,
   observer: SyncObserver,
   hostname: string = machineName(),
+  maxKeywordLength: number = MAX_KEYWORD_LENGTH,
 ): Promise<SlaveReport> {
   try {
     const rules = rulesOf(channel, observer);
@@ -51,6 +54,7 @@ export async function runSlave(
       locker: whoLocks(rules, channel, hostname),
       onlyAsks: false,
       sending: new Mutex(),
+      maxKeywordLength,
       notes: newNotes(),
     };
     return await withUserLock(session, async () => {

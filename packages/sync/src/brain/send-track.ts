@@ -28,7 +28,9 @@ async function sendLists(exchange: Exchange): Promise<void> {
   await endList(exchange);
   if (!part.receivesLists) await expectApart(session, talk.ours.mailboxGuid, found.apart);
   // The peer never waits for a list before it has sent its own.
-  const waits = part.receivesLists && mustHearFirst(session, talk);
+  // What the peer has already may be told it all the same.
+  const hides = found.changes !== talk.changes;
+  const waits = part.receivesLists && (hides || mustHearFirst(session, talk));
   if (mayBeOlder || waits) await flushAndWait(exchange, events.planned);
   const own = found.list ?? { changes: found.changes, facts, hashes: recognition.hashes };
   for (const message of listMessages(session, talk, own)) await conversation.send(message);

@@ -30,6 +30,8 @@ export interface Session {
    * ever: whoever sends waits for nothing but the peer's taking what is sent.
    */
   readonly sending: Mutex;
+  /** Of keywords that a Dovecot at the other end takes, bytes. */
+  readonly maxKeywordLength: number;
   /** Filled while the run goes on. */
   readonly notes: RunNotes;
 }
