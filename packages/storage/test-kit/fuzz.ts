@@ -7,7 +7,9 @@ import { deepStrictEqual } from 'node:assert/strict';
 import { mailboxGuid } from '@dsync/protocol';
 
 import { StoreError } from '../src/errors.ts';
+import { mailInPage, parsePage } from '../src/journal/mail-pages.ts';
 import * as mailbox from '../src/journal/mailbox-rows.ts';
+import type { Row } from '../src/journal/row.ts';
 import { RowError } from '../src/journal/row-bytes.ts';
 import * as store from '../src/journal/store-rows.ts';
 import { undoneIn } from '../src/maildir/dovecot-history.ts';
@@ -92,7 +94,8 @@ export function fuzzNames(input: Buffer): void {
 
 const PARSERS = [
   mailbox.parseHead,
-  mailbox.parseMail,
+  parsePage,
+  (page: Row) => mailInPage(page, 1),
   mailbox.parseExpunge,
   mailbox.parseAttribute,
   mailbox.parsePrivate,

@@ -3,7 +3,8 @@ import type { MailboxGuid } from '@dsync/protocol';
 import type { RootDatabase } from 'lmdb';
 
 import type { JournalStep } from './journal.ts';
-import { attributeRow, expungeRow, headRow, mailRow } from './mailbox-rows.ts';
+import { changedPage, pageChanges, type PageChange } from './mail-pages.ts';
+import { attributeRow, expungeRow, headRow } from './mailbox-rows.ts';
 import { guidKey, keyBehind, ROW, sealed, unsealed, type Row, type RowKind } from './row.ts';
 import { metKey } from './store-rows.ts';
 
@@ -14,29 +15,35 @@ export type Database = RootDatabase<Buffer, Buffer>;
 export type Change = (db: Database) => void;
 
 /** Kinds of rows that belong to one mailbox. */
-const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mail, ROW.expunge, ROW.attribute, ROW.private];
+const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mails, ROW.expunge, ROW.attribute, ROW.private];
 
-/** A step as a change. All of it is encoded before the transaction begins, which keeps other writers waiting. */
+/** A step as a change. What can be is encoded before the transaction begins, which keeps other writers waiting. */
 export function stepChange(step: JournalStep): Change {
   const { guid } = step.head;
-  const removed = [...(step.remove ?? [])].map((uid) => guidKey(ROW.mail, guid, uid));
   const expunged = [...(step.expunged ?? [])].map((expunge) => expungeRow(guid, expunge));
   const mails = [...(step.put ?? [])];
-  const put = mails.map((mail) => mailRow(guid, mail));
+  const pages = pageChanges(step.remove ?? [], mails);
   const unexpunged = mails.map((mail) => guidKey(ROW.expunge, guid, mail.uid));
   const others = [...(step.attributes ?? [])].map((attribute) => attributeRow(guid, attribute));
   others.push(headRow(step.head));
   return (db) => {
     if (step.formerGuid !== undefined && step.formerGuid !== guid) moveAll(db, step.formerGuid, guid);
     if (step.reset === true)
-      for (const kind of [ROW.mail, ROW.expunge, ROW.private]) removeAll(db, guidKey(kind, guid));
-    for (const key of removed) db.removeSync(key);
+      for (const kind of [ROW.mails, ROW.expunge, ROW.private]) removeAll(db, guidKey(kind, guid));
     for (const row of expunged) putRow(db, row);
-    for (const row of put) putRow(db, row);
-    if (put.length > 0 && hasAny(db, guidKey(ROW.expunge, guid))) for (const key of unexpunged) db.removeSync(key);
+    for (const [number, change] of pages) changePage(db, guid, number, change);
+    if (mails.length > 0 && hasAny(db, guidKey(ROW.expunge, guid))) for (const key of unexpunged) db.removeSync(key);
     for (const row of others) putRow(db, row);
     db.removeSync(guidKey(ROW.deleted, guid));
   };
+}
+
+function changePage(db: Database, guid: MailboxGuid, number: number, change: PageChange): void {
+  const key = guidKey(ROW.mails, guid, number);
+  const before = db.get(key);
+  const value = changedPage(before && unsealed(key, before).value, change);
+  if (value === null) db.removeSync(key);
+  else putRow(db, { key, value });
 }
 
 /** Puts a row there with its sum. */

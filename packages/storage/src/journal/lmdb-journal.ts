@@ -25,7 +25,8 @@ import {
 import { forgetOtherPeers, putRow, removeMailbox, stepChange, type Change, type Database } from './lmdb-changes.ts';
 import { corrupt, failure } from './lmdb-errors.ts';
 import { lmdbDefect } from './lmdb-header.ts';
-import { parseAttribute, parseExpunge, parseHead, parseMail, parsePrivate, privateRow } from './mailbox-rows.ts';
+import { mailInPage, pageKey, parsePage } from './mail-pages.ts';
+import { parseAttribute, parseExpunge, parseHead, parsePrivate, privateRow } from './mailbox-rows.ts';
 import { isBlankName } from './names.ts';
 import { formatRow, guidKey, keyBehind, ROW, unsealed, type Row } from './row.ts';
 import { setAside } from './set-aside.ts';
@@ -132,7 +133,7 @@ class LmdbJournal implements Journal {
 
   mails(guid: MailboxGuid): readonly JournalMail[] {
     const head = this.head(guid);
-    const mails = this.#all(guidKey(ROW.mail, guid), parseMail);
+    const mails = this.#all(guidKey(ROW.mails, guid), parsePage).flat();
     // lmdb has no sums of its own: a damaged page can lose rows without a word.
     if (mails.length !== (head?.messages ?? 0))
       throw this.#failure(corrupt(this.#file, `mails: ${mails.length} of ${head?.messages ?? 0}`));
@@ -140,7 +141,7 @@ class LmdbJournal implements Journal {
   }
 
   mail(guid: MailboxGuid, uid: number): JournalMail | undefined {
-    return this.#one(guidKey(ROW.mail, guid, uid), parseMail);
+    return this.#one(pageKey(guid, uid), (page) => mailInPage(page, uid));
   }
 
   expunges(guid: MailboxGuid, since: Modseq): readonly JournalExpunge[] {

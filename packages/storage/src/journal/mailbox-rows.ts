@@ -1,12 +1,12 @@
-/** Rows of one mailbox: its head, mails, expunges, attributes and private flags. Reading throws `RowError`. */
+/** Rows of one mailbox: its head, expunges, attributes and private flags; mails: mail-pages.ts. Reading throws `RowError`. */
 import { createHash } from 'node:crypto';
 
-import { ALL_FLAGS, isMailGuid, isUid, MAX_UID, type MailboxGuid, type Uid } from '@dsync/protocol';
+import { isMailGuid, isUid, MAX_UID, type MailboxGuid, type Uid } from '@dsync/protocol';
 
 import type { PrivateFlags, PrivateMail } from '../mail-store.ts';
-import type { JournalAttribute, JournalExpunge, JournalHead, JournalMail } from './journal.ts';
+import type { JournalAttribute, JournalExpunge, JournalHead } from './journal.ts';
 import { must, RowReader, RowWriter } from './row-bytes.ts';
-import { guidKey, guidOf, readPath, ROW, uidOf, type Row } from './row.ts';
+import { guidKey, guidOf, readFlags, readPath, ROW, uidOf, type Row } from './row.ts';
 
 const writer = new RowWriter();
 
@@ -44,52 +44,6 @@ export function parseHead({ key, value }: Row): JournalHead {
     head.uidValidity <= 0xffffffff && head.uidNext >= 1 && head.uidNext <= MAX_UID + 1 && head.messages < head.uidNext,
   );
   return head;
-}
-
-export function mailRow(mailbox: MailboxGuid, mail: JournalMail): Row {
-  // A Maildir's file name mostly begins with the mail's GUID; it is written once.
-  const shared = mail.name.startsWith(mail.guid);
-  writer.number(mail.flags).big(mail.modseq).text(mail.guid);
-  writer.number(shared ? 1 : 0).text(shared ? mail.name.slice(mail.guid.length) : mail.name);
-  const history =
-    mail.addedFlags !== 0 ||
-    mail.removedFlags !== 0 ||
-    mail.addedKeywords.length > 0 ||
-    mail.removedKeywords.length > 0;
-  if (history || mail.keywords.length > 0) {
-    writer
-      .texts(mail.keywords)
-      .number(mail.addedFlags)
-      .number(mail.removedFlags)
-      .texts(mail.addedKeywords)
-      .texts(mail.removedKeywords);
-  }
-  return { key: guidKey(ROW.mail, mailbox, mail.uid), value: writer.take() };
-}
-
-export function parseMail({ key, value }: Row): JournalMail {
-  const row = new RowReader(value);
-  const flags = parseFlags(row);
-  const modseq = row.big();
-  const guid = row.text();
-  must(isMailGuid(guid));
-  const shared = row.flag();
-  const rest = row.text();
-  const plain = row.atEnd;
-  const mail: JournalMail = {
-    uid: uidOf(key),
-    guid,
-    modseq,
-    flags,
-    keywords: plain ? NONE : row.texts(),
-    addedFlags: plain ? 0 : parseFlags(row),
-    removedFlags: plain ? 0 : parseFlags(row),
-    addedKeywords: plain ? NONE : row.texts(),
-    removedKeywords: plain ? NONE : row.texts(),
-    name: shared ? guid + rest : rest,
-  };
-  row.end();
-  return mail;
 }
 
 export function expungeRow(mailbox: MailboxGuid, expunge: JournalExpunge): Row {
@@ -151,21 +105,13 @@ export function parsePrivate({ value }: Row): PrivateFlags {
   for (let left = row.number(); left > 0; left--) {
     const uid = row.number();
     must(isUid(uid));
-    mails.set(uid, { flags: parseFlags(row), modseq: row.big() });
+    mails.set(uid, { flags: readFlags(row), modseq: row.big() });
   }
   row.end();
   return { uidValidity, highestModseq, mails };
-}
-
-function parseFlags(row: RowReader): number {
-  const flags = row.number();
-  must(flags <= ALL_FLAGS);
-  return flags;
 }
 
 function parseDigest(text: string): bigint {
   must(/^[0-9a-f]{1,32}$/.test(text));
   return BigInt(`0x${text}`);
 }
-
-const NONE: readonly string[] = [];

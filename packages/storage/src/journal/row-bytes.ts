@@ -45,6 +45,13 @@ export class RowWriter {
     return this;
   }
 
+  bytes(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#at);
+    this.#at += bytes.length;
+    return this;
+  }
+
   /** The bytes so far; the writer begins anew. */
   take(): Buffer {
     const bytes = Buffer.from(this.#buffer.subarray(0, this.#at));
@@ -98,6 +105,22 @@ export class RowReader {
     const value = this.number();
     must(value <= 1);
     return value === 1;
+  }
+
+  /** The next bytes as they are. */
+  bytes(length: number): Buffer {
+    this.skip(length);
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  skip(length: number): void {
+    this.#at += length;
+    must(this.#at <= this.#bytes.length);
+  }
+
+  /** How many bytes have been read. */
+  get at(): number {
+    return this.#at;
   }
 
   get atEnd(): boolean {

@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 
-import { isMailboxGuid, isUid, type MailboxGuid, type MailboxPath, type Uid } from '@dsync/protocol';
+import { ALL_FLAGS, isMailboxGuid, isUid, type MailboxGuid, type MailboxPath, type Uid } from '@dsync/protocol';
 
 import { must, RowError, type RowReader } from './row-bytes.ts';
 
@@ -12,7 +12,8 @@ import { must, RowError, type RowReader } from './row-bytes.ts';
 export const ROW = {
   format: 1,
   head: 2,
-  mail: 3,
+  /** Of some dozen mails: mail-pages.ts. */
+  mails: 3,
   expunge: 4,
   attribute: 5,
   name: 6,
@@ -28,7 +29,7 @@ export const ROW = {
 export type RowKind = (typeof ROW)[keyof typeof ROW];
 
 /** What the format row says. A journal that says otherwise is not read. */
-const FORMAT = 'dsync journal 2';
+const FORMAT = 'dsync journal 3';
 
 /** Without the sum. */
 export interface Row {
@@ -64,12 +65,12 @@ export function unsealed(key: Buffer, bytes: Buffer): Row {
   return { key, value };
 }
 
-/** Key of a row about a mailbox, with a UID about one of its mails. */
-export function guidKey(kind: RowKind, guid: MailboxGuid, uid?: number): Buffer {
-  const key = Buffer.allocUnsafe(uid === undefined ? GUID_END : GUID_END + 4);
+/** Key of a row about a mailbox, with a number about one of its UIDs or pages. */
+export function guidKey(kind: RowKind, guid: MailboxGuid, number?: number): Buffer {
+  const key = Buffer.allocUnsafe(number === undefined ? GUID_END : GUID_END + 4);
   key[0] = kind;
   key.write(guid, 1, 'hex');
-  if (uid !== undefined) key.writeUInt32BE(uid, GUID_END);
+  if (number !== undefined) key.writeUInt32BE(number, GUID_END);
   return key;
 }
 
@@ -93,10 +94,15 @@ export function guidOf(key: Buffer): MailboxGuid {
   return guid;
 }
 
+/** The number of a key that has one. @throws {RowError} */
+export function numberOf(key: Buffer): number {
+  must(key.length === GUID_END + 4);
+  return key.readUInt32BE(GUID_END);
+}
+
 /** The UID of a key that is about a mail. @throws {RowError} */
 export function uidOf(key: Buffer): Uid {
-  must(key.length === GUID_END + 4);
-  const uid = key.readUInt32BE(GUID_END);
+  const uid = numberOf(key);
   must(isUid(uid));
   return uid;
 }
@@ -106,4 +112,11 @@ export function readPath(row: RowReader): MailboxPath {
   const path = row.texts();
   must(path.length > 0 && path.every((part) => part !== ''));
   return path;
+}
+
+/** @throws {RowError} unless these are flags */
+export function readFlags(row: RowReader): number {
+  const flags = row.number();
+  must(flags <= ALL_FLAGS);
+  return flags;
 }

@@ -4,9 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 
 import { mailboxGuid, uid } from '@dsync/protocol';
-import { createMemoryJournal, JournalConflict, type Journal, type JournalName, type Met } from '@dsync/storage';
+import {
+  createMemoryJournal,
+  JournalConflict,
+  type Journal,
+  type JournalMail,
+  type JournalName,
+  type Met,
+} from '@dsync/storage';
 
 import { openLmdbJournal } from '../../src/journal/lmdb-journal.ts';
 import { box, headOf, mailOf } from './rows.ts';
@@ -131,6 +139,32 @@ describe.each(KINDS)('a journal %s', (_, make) => {
     expect(journal.expunges(box(1), 0n)).toEqual([]);
     await journal.write([{ head: headOf(1, { messages: 1 }), reset: true, put: [mailOf(9)] }]);
     expect(numbers()).toEqual([9]);
+  });
+
+  test('holds after many steps the mails that were put last and not removed', async () => {
+    const some = fc.uniqueArray(fc.integer({ min: 1, max: 200 }), { maxLength: 80 });
+    const steps = fc.array(fc.record({ remove: some, put: some, reset: fc.boolean() }), { maxLength: 6 });
+    const open = await make();
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        await using journal = await open();
+        await journal.dropMailbox(box(1), null);
+        const expected = new Map<number, JournalMail>();
+        for (const [n, { remove, put, reset }] of all.entries()) {
+          if (reset) expected.clear();
+          for (const one of remove) expected.delete(one);
+          const mails = put.map((one) => mailOf(one, { flags: n }));
+          for (const mail of mails) expected.set(mail.uid, mail);
+          await journal.write([
+            { head: headOf(1, { uidNext: 201, messages: expected.size }), reset, remove, put: mails },
+          ]);
+        }
+        const left = [...expected.values()].toSorted((a, b) => a.uid - b.uid);
+        expect(journal.mails(box(1))).toEqual(left);
+        for (let one = 1; one <= 201; one++) expect(journal.mail(box(1), one)).toEqual(expected.get(one));
+      }),
+      { numRuns: 50 },
+    );
   });
 
   test('moves everything to another GUID', async () => {
