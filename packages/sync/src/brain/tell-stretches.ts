@@ -1,6 +1,6 @@
 /** Where stretches of UIDs that both sides have alike are left out of the lists (mails/equal-stretches.ts). */
 import { type MessageOf, ProtocolError } from '@dsync/protocol';
-import type { MailboxChanges, MailRecord } from '@dsync/storage';
+import type { MailRecord } from '@dsync/storage';
 
 import {
   type EqualStretches,
@@ -45,11 +45,6 @@ export function agreedStretches(
   if (ours.uidValidity !== theirs.uidValidity || identityOf(rules.localIs, ours, theirs) !== 'guid') return null;
   const { uidNext } = rules.role === 'master' ? ours : theirs;
   return equalStretches(ours.stretches, theirs.stretches, stretchBits(uidNext));
-}
-
-/** What is left to be told. */
-export function withoutEqual(changes: MailboxChanges, equal: EqualStretches | null): MailboxChanges {
-  return equal === null ? changes : { ...changes, mails: changes.mails.filter(({ uid }) => !isIn(equal, uid)) };
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { MessageOf, Uid } from '@dsync/protocol';
 import type { MailboxChanges, MailFacts } from '@dsync/storage';
 
+import { withoutEqual } from '../mails/equal-stretches.ts';
 import type { HeaderHash } from '../mails/header-hash.ts';
 import type { SafeMerge } from '../mails/plan-safely.ts';
 import { privateModseqs } from '../mails/private-flags.ts';
@@ -10,7 +11,6 @@ import { type ChangeCollector, changeMessages, withShortGuids } from './mail-mes
 import type { MailboxTalk } from './mailbox-talk.ts';
 import { heldBackIn } from './met-before.ts';
 import { peerIsOurs, type Session } from './session.ts';
-import { withoutEqual } from './tell-stretches.ts';
 
 /** A list and what is told with each of its mails. */
 export interface ToldList {

@@ -1,6 +1,6 @@
 /**
  * Stretches of UIDs whose mails both sides have alike, and need not tell each other: of a large mailbox with a few changes
- * little has to travel. Both ends cut the UIDs in the same way, tell a hash of each stretch, and find out the same.
+ * and a long history little has to travel. Both ends cut the UIDs in the same way, tell a hash of each stretch, and find out the same.
  *
  * A mail that is not told is put in its place again from the own list, so that a merge compares whole lists as ever. What it
  * cannot know of such a mail, its modseq and who did what to it at the other side, says nothing where both are equal; only a
@@ -9,7 +9,7 @@
 import { hash } from 'node:crypto';
 
 import type { Modseq } from '@dsync/protocol';
-import type { MailRecord } from '@dsync/storage';
+import type { MailboxChanges, MailRecord } from '@dsync/storage';
 
 /** More stretches tell less of a mailbox again for one change, and cost 40 bytes each. */
 const MOST_STRETCHES = 128;
@@ -17,10 +17,10 @@ const MOST_STRETCHES = 128;
 /** Of a mailbox with fewer mails the list is told as fast. */
 export const LEAST_MAILS = 8;
 
-/** The stretches that both sides have alike. */
+/** The stretches that both sides have alike: all but some. */
 export interface EqualStretches {
   readonly bits: number;
-  readonly indexes: ReadonlySet<number>;
+  readonly unequal: ReadonlySet<number>;
 }
 
 /** How the UIDs are cut: stretch `n` has those from `n * 2^bits` on. @param uidNext of the side that announces the mailbox */
@@ -40,16 +40,29 @@ export function digestStretches(mails: readonly MailRecord[], bits: number): str
   return told;
 }
 
-/** @param theirs as told by the peer; what is no stretch equals none of ours */
+/**
+ * Where neither side has mails they are alike as well. Both sides conclude the same from the two lists.
+ * @param theirs as told by the peer; what is no stretch makes none of ours equal
+ */
 export function equalStretches(ours: readonly string[], theirs: readonly string[], bits: number): EqualStretches {
-  const told = new Set(theirs);
-  const equal = ours.filter((stretch) => told.has(stretch));
-  return { bits, indexes: new Set(equal.map((stretch) => Number(stretch.slice(0, stretch.indexOf(':'))))) };
+  const [here, there] = [new Set(ours), new Set(theirs)];
+  const apart = [...ours.filter((stretch) => !there.has(stretch)), ...theirs.filter((stretch) => !here.has(stretch))];
+  return { bits, unequal: new Set(apart.map((stretch) => Number(stretch.slice(0, stretch.indexOf(':'))))) };
 }
 
-/** Whether a mail with that UID lies in one of them. */
-export function isIn({ bits, indexes }: EqualStretches, uid: number): boolean {
-  return indexes.has(uid >>> bits);
+/** Whether that UID lies in one of them. */
+export function isIn({ bits, unequal }: EqualStretches, uid: number): boolean {
+  return !unequal.has(uid >>> bits);
+}
+
+/** What is left to be told: where both have the same mails, no record of an expunge says anything. */
+export function withoutEqual(changes: MailboxChanges, equal: EqualStretches | null): MailboxChanges {
+  if (equal === null) return changes;
+  const { mails, expunges } = changes;
+  return {
+    mails: mails.filter(({ uid }) => !isIn(equal, uid)),
+    expunges: expunges.filter(({ uid }) => !isIn(equal, uid)),
+  };
 }
 
 /**

@@ -36,6 +36,16 @@ test('of two thousand mails with three changes little more than those travels', 
   expect(master.bytesOut).toBeLessThan(12_000);
 });
 
+test('what both sides have expunged long ago does not travel with every change', async () => {
+  const [near, far] = [await storeOf(2000), await storeOf(2000)];
+  for (const { user } of [near, far]) for (let n = 1; n <= 1500; n++) await user.expunge(INBOX, n);
+  await near.user.append(INBOX, { guid: mailGuid('new'), body: Buffer.from('Subject: new\n\n') });
+  const { master } = await syncStores(near, far);
+  expect(master.remote).toMatchObject({ saved: 1, expunged: 0 });
+  expect(master.bytesIn).toBeLessThan(12_000);
+  expect(master.bytesOut).toBeLessThan(12_000);
+});
+
 test('a peer that tells of a mail which both sides have alike is refused', async () => {
   const [a, b] = createPipe();
   const lie = async (): Promise<void> => {
