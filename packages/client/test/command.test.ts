@@ -1,5 +1,5 @@
 /** A command as the other side: how it is started, and what is seen of its end. */
-import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from '@jest/globals';
@@ -24,6 +24,18 @@ test('a command is started without a shell, and its stderr is passed on', async 
   );
   expect(outcome.status).toBe(0);
   expect(place.subjects('b')).toEqual(['one S']);
+});
+
+test('--json has what the other side said of a run that went well', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  mkdirSync(join(place.maildir('b'), '.~other'), { recursive: true });
+  const outcome = await place.dsync('sync', '-u', 'u1', '--json', ...place.serverOfB());
+  const warning = `directory ${place.maildir('b')}/.~other is left alone: its name is no mailbox's`;
+  expect(JSON.parse(outcome.stdout)).toMatchObject({
+    exitCode: 0,
+    warnings: [`dsync-server(u1): Warning: ${warning}`],
+  });
 });
 
 test('a session that nobody begins ends with one line', async () => {

@@ -39,7 +39,8 @@ export async function runSync(command: SyncCommand): Promise<number> {
     environmentUser: process.env['USER'],
   });
   const warnings: string[] = [];
-  const log = warnOnce(command.log.of(request.user), (text) => warnings.push(text));
+  const userLog = command.log.of(request.user);
+  const log = warnOnce(userLog, (text) => warnings.push(text));
   using interruption = new Interruption();
   if (request.stateError !== null) log.error(stateWarning(request.stateError));
   const started = monotonicMs();
@@ -61,7 +62,7 @@ export async function runSync(command: SyncCommand): Promise<number> {
     return result.exitCode;
   } catch (error) {
     const described = describeError(interruption.error ?? error);
-    log.error(described.message);
+    userLog.error(described.message);
     if (error instanceof Error) log.debug(error.stack ?? '');
     if (request.json) process.stdout.write(printJson(resultOfError(described, facts('/'), warnings)));
     else if (request.printState) process.stdout.write('\n');

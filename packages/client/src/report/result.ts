@@ -66,13 +66,15 @@ function common(facts: RunFacts): Pick<Result, 'user' | 'mode' | 'algorithm' | '
   };
 }
 
-/** The result of a run that came to its end: exit status 0, or 2 if something unexpected happened. */
 /** A state that cannot be read costs a full run, no more. */
 export function stateWarning(reason: string): string {
   return `Invalid -s state: ${reason}; all mailboxes are compared in full`;
 }
 
-/** @param warnings what the log has said so far, in the programs' own words */
+/**
+ * The result of a run that came to its end: exit status 0, or 2 if something unexpected happened.
+ * @param warnings what the log has said so far, in the programs' own words
+ */
 export function resultOf(report: SyncReport, facts: RunFacts, warnings: readonly string[]): Result {
   const changed = report.unexpected.length > 0;
   return {
@@ -91,18 +93,14 @@ export function resultOf(report: SyncReport, facts: RunFacts, warnings: readonly
       remote,
     })),
     ...(report.dryRun ? { plan: planOf(report, facts.separator) } : {}),
-    warnings: [...new Set([...before(facts), ...warnings, ...report.warnings, ...report.unexpected])],
+    warnings: [...new Set([...warnings, ...report.warnings, ...report.unexpected])],
     error: null,
   };
 }
 
 /** The result of a run that failed, of whose counts and bytes nothing is known. */
 export function resultOfError(error: DescribedError, facts: RunFacts, warnings: readonly string[]): Result {
-  return { ...failed(error, common(facts)), warnings: [...before(facts), ...warnings] };
-}
-
-function before({ request }: RunFacts): readonly string[] {
-  return request.stateError === null ? [] : [stateWarning(request.stateError)];
+  return { ...failed(error, common(facts)), warnings };
 }
 
 /** Of a command line or settings that no run could be made of. */
