@@ -50,8 +50,16 @@ describe('what a server bears', () => {
     for (let i = 0; i < 64; i++) sessions.push(await openSession(server.port));
     const refused = await openSession(server.port);
     expect(refused.heard).toMatch(/\n-TEMPFAIL\n$/);
-    expect(await place.syncOver(`tcp:127.0.0.1:${server.port}`)).toMatchObject({ status: 75 });
-    await server.logs(/session of u1 refused: 64 sessions are under way/);
+    const reason = 'session refused: 64 sessions are under way, try again later';
+    const outcome = await place.syncOver(`tcp:127.0.0.1:${server.port}`, { more: ['--json'] });
+    expect(outcome.stderr).toContain(`dsync(u1): Error: remote: dsync-server(u1): ${reason}\n`);
+    expect(outcome.status).toBe(75);
+    expect(JSON.parse(outcome.stdout)).toMatchObject({
+      exitCode: 75,
+      warnings: [`remote: dsync-server(u1): ${reason}`],
+      error: { code: 'TEMPFAIL' },
+    });
+    await server.logs(new RegExp(`^dsync-server\\(u1\\): Warning: ${reason}$`));
     for (const session of sessions) session.destroy();
     // Each of them is logged when it has ended.
     await server.logs(/dsync-server\(u1\): (?!.*refused)/, 64);

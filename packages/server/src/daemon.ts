@@ -4,14 +4,15 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { ProtocolError } from '@dsync/protocol';
 import type { Settings } from '@dsync/settings';
 
-import { LINGER_MS, MAX_SESSIONS, MAX_STRANGERS, MAX_STRANGERS_PER_ADDRESS } from './limits.ts';
+import { FAILED_LOGIN_WINDOW_MS, LINGER_MS, MAX_FAILED_LOGINS, MAX_SESSIONS } from './limits.ts';
 import type { ListenAddress } from './listen/address.ts';
 import { openListener, tlsOptions, type Incoming, type Listener } from './listen/listen.ts';
+import { Strangers } from './listen/strangers.ts';
 import { describeError } from './log/describe-error.ts';
 import type { Log } from './log/log.ts';
 import { acceptLogin, LoginFailed, type LoggedIn } from './login/accept-login.ts';
 import { FailedLogins } from './login/failed-logins.ts';
-import { replyBytes, serveCommand } from './session/doveadm-session.ts';
+import { putOff, serveCommand } from './session/doveadm-session.ts';
 
 /** One server process: opens listeners, lets peers log in, serves their sessions at the same time. */
 export class Daemon {
@@ -20,7 +21,7 @@ export class Daemon {
   readonly #failures = new FailedLogins();
   #listeners: Listener[] = [];
   /** Connections that have not logged in yet. */
-  readonly #strangers = new Set<Incoming>();
+  readonly #strangers = new Strangers<Incoming>();
   readonly #sessions = new Map<Incoming, Promise<void>>();
   #startTls: SecureContext | null;
 
@@ -81,13 +82,15 @@ export class Daemon {
   #accept(incoming: Incoming): void {
     const { socket, address } = incoming;
     socket.on('error', () => undefined);
-    const near = [...this.#strangers].filter((s) => s.address === address).length;
-    if (this.#strangers.size >= MAX_STRANGERS || near >= MAX_STRANGERS_PER_ADDRESS || this.#failures.blocked(address)) {
-      this.#log.warning(`connection from ${address} refused: too many connections or failed logins`);
+    const reason = this.#failures.blocked(address)
+      ? `${MAX_FAILED_LOGINS} failed logins within ${FAILED_LOGIN_WINDOW_MS / 60_000} minutes`
+      : this.#strangers.refusal(address);
+    if (reason !== null) {
+      this.#log.warning(`connection from ${address} refused: ${reason}`);
       socket.destroy();
       return;
     }
-    this.#strangers.add(incoming);
+    this.#strangers.add(incoming, address);
     void this.#welcome(incoming);
   }
 
@@ -122,8 +125,7 @@ export class Daemon {
     if (this.#sessions.size < MAX_SESSIONS) {
       await serveCommand(this.#settings, login, this.#log);
     } else {
-      this.#log.warning(`session of ${login.command.user} refused: ${MAX_SESSIONS} sessions are under way`);
-      login.stream.end(replyBytes(login, 'TEMPFAIL'));
+      putOff(login, this.#log, `${MAX_SESSIONS} sessions are under way, try again later`);
     }
     await closed(login);
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,8 +24,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const start = (): Promise<Rig> =>
-  startDaemon('tcp:127.0.0.1:0', [`ssl_cert=<${folder}/server.crt`, `ssl_key=<${folder}/server.key`]);
+const start = (listen = 'tcp:127.0.0.1:0'): Promise<Rig> =>
+  startDaemon(listen, [`ssl_cert=<${folder}/server.crt`, `ssl_key=<${folder}/server.key`]);
 
 /** TLS over a connection whose first bytes go out together with these, in one packet. */
 const encrypted = (socket: Socket, first: string): TLSSocket => {
@@ -100,4 +101,22 @@ test('a peer that goes away in the middle of it leaves the server to the others'
   using client = new RawClient(connect({ host: '127.0.0.1', port: rig.port }));
   client.say(`${VERSION}${plain(PASSWORD)}${COMMAND}`);
   await client.hears(/VERSION\tdsync\t3\t/);
+});
+
+test('no more handshakes of TLS from one address than the limit, and again one when another has ended', async () => {
+  await using rig = await start('tcps:127.0.0.1:0');
+  const strangers = Array.from({ length: 16 }, () => RawClient.to(rig.port));
+  await Promise.all(strangers.map(({ socket }) => once(socket, 'connect')));
+  using late = RawClient.to(rig.port);
+  expect(await late.untilClosed()).toBe('');
+  // Not because the time for a handshake is over.
+  expect(strangers.some(({ closed }) => closed)).toBe(false);
+  strangers[0]?.socket.end();
+  await strangers[0]?.untilClosed();
+  using client = new RawClient(
+    connectTls({ host: '127.0.0.1', port: rig.port, ca: certificates.ca.certificate, servername: 'localhost' }),
+  );
+  client.say(`${VERSION}${plain(PASSWORD)}${COMMAND}`);
+  await client.hears(/VERSION\tdsync\t3\t/);
+  for (const { socket } of strangers) socket.destroy();
 });

@@ -114,7 +114,12 @@ interface Greeting {
 /** VERSION comes before the sign, after it, or never. */
 async function greeted(input: LineInput): Promise<Greeting> {
   const greeting = { minor: 0 };
-  const sign = await signLine(input, greeting);
+  const sign = await signLine(input, greeting).catch((error: unknown) => {
+    // Without a word, as ours and Dovecot close it on whom they do not want to hear.
+    if (!(error instanceof ProtocolError && error.code === 'Closed')) throw error;
+    const why = 'too many connections or failed logins from here, or no doveadm server';
+    throw new TransportError('Closed', `the server closed the connection at once: ${why}; its log may tell`, 75);
+  });
   if (sign !== '+' && sign !== '-') throw new ProtocolError('Garbage', 'the server is no doveadm server');
   return { ...greeting, trusted: sign === '+' };
 }

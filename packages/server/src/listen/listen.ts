@@ -3,18 +3,14 @@ import { existsSync } from 'node:fs';
 import { lstat, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import {
-  createServer as createTlsServer,
-  type SecureContextOptions,
-  type Server as TlsServer,
-  type TLSSocket,
-} from 'node:tls';
+import { createServer as createTlsServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { getSystemErrorMap } from 'node:util';
 
 import { SettingsError, type Settings, type TlsSettings } from '@dsync/settings';
 
 import { printAddress, type ListenAddress } from './address.ts';
 import { secureContext } from './secure-context.ts';
+import { Strangers } from './strangers.ts';
 
 /** A connection as a listener hands it over: encrypted already, where it is a TLS listener. */
 export interface Incoming {
@@ -56,13 +52,8 @@ export async function openListener(
     socket.setNoDelay(true);
     onIncoming({ socket, address: socket.remoteAddress ?? 'unknown', trusted: false, encrypted });
   };
-  const server: Server | TlsServer = encrypted
-    ? createTlsServer({ ...tlsOptions(settings.tls), handshakeTimeout: TLS_HANDSHAKE_MS }, take)
-    : createServer(take);
-  server.on('tlsClientError', (error: Error, socket: Socket) => {
-    onReject(`TLS handshake with ${socket.remoteAddress ?? 'a client that left'} failed: ${error.message}`);
-    socket.destroy();
-  });
+  const tls = encrypted ? encrypting(settings.tls, take, onReject) : null;
+  const server = createServer(tls === null ? take : tls.take);
   const wanted = address.port ?? settings.doveadmPort;
   const port = await listening(server, printAddress(address.kind, address.host, wanted), () =>
     server.listen({ host: address.host, port: wanted }),
@@ -70,10 +61,52 @@ export async function openListener(
   return {
     name: printAddress(address.kind, address.host, port),
     close: () => closeServer(server),
-    reload: (fresh) => {
-      if (encrypted && 'setSecureContext' in server) server.setSecureContext(tlsOptions(fresh.tls));
-    },
+    reload: (fresh) => tls?.reload(fresh.tls),
   };
+}
+
+/** What a listener does with its connections before anything is said on them. */
+interface Encrypting {
+  readonly take: (raw: Socket) => void;
+  readonly reload: (tls: TlsSettings) => void;
+}
+
+/** TLS from the first byte. Whoever begins a handshake and does not end it is a stranger as well, and there can be as many. */
+function encrypting(
+  tls: TlsSettings,
+  onEncrypted: (socket: TLSSocket) => void,
+  onReject: (text: string) => void,
+): Encrypting {
+  const handshakes = new Strangers<string>();
+  const server = createTlsServer({ ...tlsOptions(tls), handshakeTimeout: TLS_HANDSHAKE_MS }, (socket) => {
+    handshakes.delete(peerOf(socket));
+    onEncrypted(socket);
+  });
+  server.on('tlsClientError', (error: Error, socket: Socket) => {
+    onReject(`TLS handshake with ${socket.remoteAddress ?? 'a client that left'} failed: ${error.message}`);
+    socket.destroy();
+  });
+  return {
+    take: (raw) => {
+      const peer = peerOf(raw);
+      const address = raw.remoteAddress ?? 'unknown';
+      const reason = handshakes.refusal(address);
+      if (reason !== null) {
+        onReject(`connection from ${address} refused: ${reason}`);
+        raw.destroy();
+        return;
+      }
+      handshakes.add(peer, address);
+      raw.once('close', () => handshakes.delete(peer));
+      server.emit('connection', raw);
+    },
+    reload: (fresh) => server.setSecureContext(tlsOptions(fresh)),
+  };
+}
+
+/** A name that a connection has for itself as long as it is open. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /**

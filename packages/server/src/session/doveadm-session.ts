@@ -25,7 +25,7 @@ const WORD_OF_EXIT: Readonly<Record<number, DoveadmReplyWord>> = {
 };
 
 /** `null`: success. */
-export function replyBytes({ channels }: LoggedIn, failure: DoveadmReplyWord | null): Buffer {
+function replyBytes({ channels }: LoggedIn, failure: DoveadmReplyWord | null): Buffer {
   return Buffer.concat(channels.main([Buffer.from(printReply(failure))]));
 }
 
@@ -66,6 +66,13 @@ export async function serveCommand(settings: Settings, login: LoggedIn, log: Log
     const word = WORD_OF_EXIT[described.exit] ?? 'TEMPFAIL';
     if (!stream.destroyed) stream.end(replyBytes(login, word));
   }
+}
+
+/** Sends a peer away that can be served later. */
+export function putOff(login: LoggedIn, log: Log, reason: string): void {
+  log.of(login.command.user).warning(`session refused: ${reason}`);
+  remoteLogOf(login)('error', `session refused: ${reason}`);
+  login.stream.end(replyBytes(login, 'TEMPFAIL'));
 }
 
 /** A run's failure is told to the peer by the engine, inside the session; here it is only logged. */
