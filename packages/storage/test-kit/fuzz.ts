@@ -7,11 +7,11 @@ import { deepStrictEqual } from 'node:assert/strict';
 import { mailboxGuid } from '@dsync/protocol';
 
 import { StoreError } from '../src/errors.ts';
-import { mailInPage, parsePage } from '../src/journal/mail-pages.ts';
 import * as mailbox from '../src/journal/mailbox-rows.ts';
 import type { Row } from '../src/journal/row.ts';
 import { RowError } from '../src/journal/row-bytes.ts';
 import * as store from '../src/journal/store-rows.ts';
+import { entryInPage, parsePage, type ReadEntry } from '../src/journal/uid-pages.ts';
 import { undoneIn } from '../src/maildir/dovecot-history.ts';
 import { collectExpunges } from '../src/maildir/dovecot-log.ts';
 import { parseDovecotLog, recordsOf } from '../src/maildir/dovecot-records.ts';
@@ -94,9 +94,10 @@ export function fuzzNames(input: Buffer): void {
 
 const PARSERS = [
   mailbox.parseHead,
-  parsePage,
-  (page: Row) => mailInPage(page, 1),
-  mailbox.parseExpunge,
+  ...[mailbox.readMail, mailbox.readExpunge].flatMap((read: ReadEntry<unknown>) => [
+    (page: Row) => parsePage(page, read),
+    (page: Row) => entryInPage(page, 1, read),
+  ]),
   mailbox.parseAttribute,
   mailbox.parsePrivate,
   store.parseName,

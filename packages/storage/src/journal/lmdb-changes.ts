@@ -3,10 +3,10 @@ import type { MailboxGuid } from '@dsync/protocol';
 import type { RootDatabase } from 'lmdb';
 
 import type { JournalStep } from './journal.ts';
-import { changedPage, pageChanges, type PageChange } from './mail-pages.ts';
-import { attributeRow, expungeRow, headRow } from './mailbox-rows.ts';
+import { attributeRow, expungeBytes, headRow, mailBytes } from './mailbox-rows.ts';
 import { guidKey, keyBehind, ROW, sealed, unsealed, type Row, type RowKind } from './row.ts';
 import { metKey } from './store-rows.ts';
+import { changedPage, pageChanges, type PageChange } from './uid-pages.ts';
 
 /** The journal's file, opened. */
 export type Database = RootDatabase<Buffer, Buffer>;
@@ -15,35 +15,41 @@ export type Database = RootDatabase<Buffer, Buffer>;
 export type Change = (db: Database) => void;
 
 /** Kinds of rows that belong to one mailbox. */
-const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mails, ROW.expunge, ROW.attribute, ROW.private];
+const OF_A_MAILBOX: readonly RowKind[] = [ROW.head, ROW.mails, ROW.expunges, ROW.attribute, ROW.private];
 
 /** A step as a change. What can be is encoded before the transaction begins, which keeps other writers waiting. */
 export function stepChange(step: JournalStep): Change {
   const { guid } = step.head;
-  const expunged = [...(step.expunged ?? [])].map((expunge) => expungeRow(guid, expunge));
-  const mails = [...(step.put ?? [])];
-  const pages = pageChanges(step.remove ?? [], mails);
-  const unexpunged = mails.map((mail) => guidKey(ROW.expunge, guid, mail.uid));
+  const put = [...(step.put ?? [])];
+  const mails = pageChanges(step.remove ?? [], put, mailBytes);
+  const expunged = pageChanges([], step.expunged ?? [], expungeBytes);
+  const unexpunged = pageChanges(
+    put.map(({ uid }) => uid),
+    [],
+    expungeBytes,
+  );
   const others = [...(step.attributes ?? [])].map((attribute) => attributeRow(guid, attribute));
   others.push(headRow(step.head));
   return (db) => {
     if (step.formerGuid !== undefined && step.formerGuid !== guid) moveAll(db, step.formerGuid, guid);
     if (step.reset === true)
-      for (const kind of [ROW.mails, ROW.expunge, ROW.private]) removeAll(db, guidKey(kind, guid));
-    for (const row of expunged) putRow(db, row);
-    for (const [number, change] of pages) changePage(db, guid, number, change);
-    if (mails.length > 0 && hasAny(db, guidKey(ROW.expunge, guid))) for (const key of unexpunged) db.removeSync(key);
+      for (const kind of [ROW.mails, ROW.expunges, ROW.private]) removeAll(db, guidKey(kind, guid));
+    changePages(db, ROW.expunges, guid, expunged);
+    changePages(db, ROW.mails, guid, mails);
+    if (hasAny(db, guidKey(ROW.expunges, guid))) changePages(db, ROW.expunges, guid, unexpunged);
     for (const row of others) putRow(db, row);
     db.removeSync(guidKey(ROW.deleted, guid));
   };
 }
 
-function changePage(db: Database, guid: MailboxGuid, number: number, change: PageChange): void {
-  const key = guidKey(ROW.mails, guid, number);
-  const before = db.get(key);
-  const value = changedPage(before && unsealed(key, before).value, change);
-  if (value === null) db.removeSync(key);
-  else putRow(db, { key, value });
+function changePages(db: Database, kind: RowKind, guid: MailboxGuid, changes: ReadonlyMap<number, PageChange>): void {
+  for (const [number, change] of changes) {
+    const key = guidKey(kind, guid, number);
+    const before = db.get(key);
+    const value = changedPage(before && unsealed(key, before).value, change);
+    if (value !== null) putRow(db, { key, value });
+    else if (before !== undefined) db.removeSync(key);
+  }
 }
 
 /** Puts a row there with its sum. */

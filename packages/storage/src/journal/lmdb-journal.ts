@@ -25,13 +25,13 @@ import {
 import { forgetOtherPeers, putRow, removeMailbox, stepChange, type Change, type Database } from './lmdb-changes.ts';
 import { corrupt, failure } from './lmdb-errors.ts';
 import { lmdbDefect } from './lmdb-header.ts';
-import { mailInPage, pageKey, parsePage } from './mail-pages.ts';
-import { parseAttribute, parseExpunge, parseHead, parsePrivate, privateRow } from './mailbox-rows.ts';
+import { parseAttribute, parseHead, parsePrivate, privateRow, readExpunge, readMail } from './mailbox-rows.ts';
 import { isBlankName } from './names.ts';
 import { formatRow, guidKey, keyBehind, ROW, unsealed, type Row } from './row.ts';
 import { setAside } from './set-aside.ts';
 import { deletedRow, metKey, metRow, nameKey, nameRow, parseDeleted, parseMet, parseName } from './store-rows.ts';
 import { takeTurn } from './turn.ts';
+import { entryInPage, pageKey, parsePage, type ReadEntry } from './uid-pages.ts';
 import { canBeRead, markInUse, type UseMark } from './use-mark.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -133,7 +133,7 @@ class LmdbJournal implements Journal {
 
   mails(guid: MailboxGuid): readonly JournalMail[] {
     const head = this.head(guid);
-    const mails = this.#all(guidKey(ROW.mails, guid), parsePage).flat();
+    const mails = this.#entries(guidKey(ROW.mails, guid), readMail);
     // lmdb has no sums of its own: a damaged page can lose rows without a word.
     if (mails.length !== (head?.messages ?? 0))
       throw this.#failure(corrupt(this.#file, `mails: ${mails.length} of ${head?.messages ?? 0}`));
@@ -141,11 +141,11 @@ class LmdbJournal implements Journal {
   }
 
   mail(guid: MailboxGuid, uid: number): JournalMail | undefined {
-    return this.#one(pageKey(guid, uid), (page) => mailInPage(page, uid));
+    return this.#one(pageKey(ROW.mails, guid, uid), (page) => entryInPage(page, uid, readMail));
   }
 
   expunges(guid: MailboxGuid, since: Modseq): readonly JournalExpunge[] {
-    return this.#all(guidKey(ROW.expunge, guid), parseExpunge).filter(({ modseq }) => modseq > since);
+    return this.#entries(guidKey(ROW.expunges, guid), readExpunge).filter(({ modseq }) => modseq > since);
   }
 
   attributes(guid: MailboxGuid): readonly JournalAttribute[] {
@@ -266,6 +266,11 @@ class LmdbJournal implements Journal {
         found.push(parse(unsealed(key, value)));
       return found;
     });
+  }
+
+  /** Of all pages whose keys begin so. */
+  #entries<T>(prefix: Buffer, read: ReadEntry<T>): T[] {
+    return this.#all(prefix, (page) => parsePage(page, read)).flat();
   }
 
   #read<T>(read: () => T): T {

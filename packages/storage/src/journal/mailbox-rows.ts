@@ -1,12 +1,12 @@
-/** Rows of one mailbox: its head, expunges, attributes and private flags; mails: mail-pages.ts. Reading throws `RowError`. */
+/** Rows of one mailbox: its head, attributes and private flags, and what is in the pages of its mails and expunges (uid-pages.ts). Reading throws `RowError`. */
 import { createHash } from 'node:crypto';
 
 import { isMailGuid, isUid, MAX_UID, type MailboxGuid, type Uid } from '@dsync/protocol';
 
 import type { PrivateFlags, PrivateMail } from '../mail-store.ts';
-import type { JournalAttribute, JournalExpunge, JournalHead } from './journal.ts';
+import type { JournalAttribute, JournalExpunge, JournalHead, JournalMail } from './journal.ts';
 import { must, RowReader, RowWriter } from './row-bytes.ts';
-import { guidKey, guidOf, readFlags, readPath, ROW, uidOf, type Row } from './row.ts';
+import { guidKey, guidOf, readFlags, readPath, ROW, type Row } from './row.ts';
 
 const writer = new RowWriter();
 
@@ -46,17 +46,60 @@ export function parseHead({ key, value }: Row): JournalHead {
   return head;
 }
 
-export function expungeRow(mailbox: MailboxGuid, expunge: JournalExpunge): Row {
+/** What a mail's bytes begin with. */
+const KIND = {
+  /** A Maildir's file name mostly begins with the mail's GUID; it is written once. */
+  sharesName: 1,
+  /** It has keywords, or something has happened with it. */
+  hasHistory: 2,
+} as const;
+
+/** A mail in its page. */
+export function mailBytes(mail: JournalMail): Buffer {
+  const { guid, name, keywords, addedFlags, removedFlags, addedKeywords, removedKeywords } = mail;
+  const shared = name.startsWith(guid);
+  const history =
+    keywords.length + addedKeywords.length + removedKeywords.length > 0 || addedFlags !== 0 || removedFlags !== 0;
+  writer.number((shared ? KIND.sharesName : 0) | (history ? KIND.hasHistory : 0));
+  writer.number(mail.flags).big(mail.modseq).text(guid);
+  writer.text(shared ? name.slice(guid.length) : name);
+  if (history)
+    writer.texts(keywords).number(addedFlags).number(removedFlags).texts(addedKeywords).texts(removedKeywords);
+  return writer.take();
+}
+
+/** Reads what `mailBytes` has written. */
+export function readMail(row: RowReader, uid: Uid): JournalMail {
+  const kind = row.number();
+  must(kind <= (KIND.sharesName | KIND.hasHistory));
+  const flags = readFlags(row);
+  const modseq = row.big();
+  const guid = row.text();
+  must(isMailGuid(guid));
+  const rest = row.text();
+  const plain = (kind & KIND.hasHistory) === 0;
   return {
-    key: guidKey(ROW.expunge, mailbox, expunge.uid),
-    value: writer.big(expunge.modseq).text(expunge.guid).take(),
+    uid,
+    guid,
+    modseq,
+    flags,
+    keywords: plain ? NONE : row.texts(),
+    addedFlags: plain ? 0 : readFlags(row),
+    removedFlags: plain ? 0 : readFlags(row),
+    addedKeywords: plain ? NONE : row.texts(),
+    removedKeywords: plain ? NONE : row.texts(),
+    name: (kind & KIND.sharesName) === 0 ? rest : guid + rest,
   };
 }
 
-export function parseExpunge({ key, value }: Row): JournalExpunge {
-  const row = new RowReader(value);
-  const expunge = { uid: uidOf(key), modseq: row.big(), guid: row.text() };
-  row.end();
+/** An expunge in its page. */
+export function expungeBytes({ modseq, guid }: JournalExpunge): Buffer {
+  return writer.big(modseq).text(guid).take();
+}
+
+/** Reads what `expungeBytes` has written. */
+export function readExpunge(row: RowReader, uid: Uid): JournalExpunge {
+  const expunge = { uid, modseq: row.big(), guid: row.text() };
   must(isMailGuid(expunge.guid));
   return expunge;
 }
@@ -115,3 +158,5 @@ function parseDigest(text: string): bigint {
   must(/^[0-9a-f]{1,32}$/.test(text));
   return BigInt(`0x${text}`);
 }
+
+const NONE: readonly string[] = [];

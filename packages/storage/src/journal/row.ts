@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 
-import { ALL_FLAGS, isMailboxGuid, isUid, type MailboxGuid, type MailboxPath, type Uid } from '@dsync/protocol';
+import { ALL_FLAGS, isMailboxGuid, type MailboxGuid, type MailboxPath } from '@dsync/protocol';
 
 import { must, RowError, type RowReader } from './row-bytes.ts';
 
@@ -12,9 +12,9 @@ import { must, RowError, type RowReader } from './row-bytes.ts';
 export const ROW = {
   format: 1,
   head: 2,
-  /** Of some dozen mails: mail-pages.ts. */
+  /** Of some dozen mails: uid-pages.ts. */
   mails: 3,
-  expunge: 4,
+  expunges: 4,
   attribute: 5,
   name: 6,
   /** A mailbox that was deleted. */
@@ -65,7 +65,7 @@ export function unsealed(key: Buffer, bytes: Buffer): Row {
   return { key, value };
 }
 
-/** Key of a row about a mailbox, with a number about one of its UIDs or pages. */
+/** Key of a row about a mailbox, with a number about one of its pages. */
 export function guidKey(kind: RowKind, guid: MailboxGuid, number?: number): Buffer {
   const key = Buffer.allocUnsafe(number === undefined ? GUID_END : GUID_END + 4);
   key[0] = kind;
@@ -98,13 +98,6 @@ export function guidOf(key: Buffer): MailboxGuid {
 export function numberOf(key: Buffer): number {
   must(key.length === GUID_END + 4);
   return key.readUInt32BE(GUID_END);
-}
-
-/** The UID of a key that is about a mail. @throws {RowError} */
-export function uidOf(key: Buffer): Uid {
-  const uid = numberOf(key);
-  must(isUid(uid));
-  return uid;
 }
 
 /** @throws {RowError} unless it is the path of a mailbox */

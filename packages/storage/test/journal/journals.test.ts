@@ -11,6 +11,7 @@ import {
   createMemoryJournal,
   JournalConflict,
   type Journal,
+  type JournalExpunge,
   type JournalMail,
   type JournalName,
   type Met,
@@ -141,7 +142,7 @@ describe.each(KINDS)('a journal %s', (_, make) => {
     expect(numbers()).toEqual([9]);
   });
 
-  test('holds after many steps the mails that were put last and not removed', async () => {
+  test('holds after many steps the mails that were put last, and expunges of those that were not', async () => {
     const some = fc.uniqueArray(fc.integer({ min: 1, max: 200 }), { maxLength: 80 });
     const steps = fc.array(fc.record({ remove: some, put: some, reset: fc.boolean() }), { maxLength: 6 });
     const open = await make();
@@ -149,19 +150,28 @@ describe.each(KINDS)('a journal %s', (_, make) => {
       fc.asyncProperty(steps, async (all) => {
         await using journal = await open();
         await journal.dropMailbox(box(1), null);
-        const expected = new Map<number, JournalMail>();
+        const mails = new Map<number, JournalMail>();
+        const expunges = new Map<number, JournalExpunge>();
         for (const [n, { remove, put, reset }] of all.entries()) {
-          if (reset) expected.clear();
-          for (const one of remove) expected.delete(one);
-          const mails = put.map((one) => mailOf(one, { flags: n }));
-          for (const mail of mails) expected.set(mail.uid, mail);
-          await journal.write([
-            { head: headOf(1, { uidNext: 201, messages: expected.size }), reset, remove, put: mails },
-          ]);
+          if (reset) for (const map of [mails, expunges]) map.clear();
+          const expunged = remove.map((one) => ({ uid: uid(one), guid: `m${one}`, modseq: BigInt(n + 1) }));
+          for (const one of expunged) {
+            mails.delete(one.uid);
+            expunges.set(one.uid, one);
+          }
+          const saved = put.map((one) => mailOf(one, { flags: n }));
+          for (const mail of saved) {
+            mails.set(mail.uid, mail);
+            expunges.delete(mail.uid);
+          }
+          const head = headOf(1, { uidNext: 201, messages: mails.size });
+          await journal.write([{ head, reset, remove, expunged, put: saved }]);
         }
-        const left = [...expected.values()].toSorted((a, b) => a.uid - b.uid);
-        expect(journal.mails(box(1))).toEqual(left);
-        for (let one = 1; one <= 201; one++) expect(journal.mail(box(1), one)).toEqual(expected.get(one));
+        const inOrder = <T extends { readonly uid: number }>(found: ReadonlyMap<number, T>): T[] =>
+          [...found.values()].toSorted((one, other) => one.uid - other.uid);
+        expect(journal.mails(box(1))).toEqual(inOrder(mails));
+        expect(journal.expunges(box(1), 0n)).toEqual(inOrder(expunges));
+        for (let one = 1; one <= 201; one++) expect(journal.mail(box(1), one)).toEqual(mails.get(one));
       }),
       { numRuns: 50 },
     );
