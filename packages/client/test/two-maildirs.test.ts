@@ -87,6 +87,43 @@ test.each([[[]], [['-R']]])(
   },
 );
 
+test.each([
+  [[], 0],
+  [['-R'], 0],
+  [['--dry-run'], 0],
+  [['--dialect', 'dovecot'], 0],
+  // The lock is taken before the other side tells what it has.
+  [['-l', '5'], 68],
+])('an account that never got any mail is backed up into one that has none: %j', async (options, status) => {
+  using place = new Place();
+  const reverse = options.includes('-R');
+  for (const part of ['cur', 'new', 'tmp'])
+    mkdirSync(join(place.maildir(reverse ? 'a' : 'b'), part), { recursive: true });
+  const outcome = await place.dsync('backup', '-u', 'u1', ...options, `maildir:${place.maildir('b')}`);
+  expect(outcome.status).toBe(status);
+  expect(existsSync(place.maildir(reverse ? 'b' : 'a'))).toBe(false);
+});
+
+test('a namespace whose folder is missing deletes nothing of a backup either', async () => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'S' });
+  const archive = (where: string): string[] => [
+    ...['-o', 'namespace/inbox/inbox=yes', '-o', 'namespace/archive/prefix=Archive/'],
+    ...['-o', 'namespace/inbox/separator=/', '-o', 'namespace/archive/separator=/'],
+    ...['-o', `namespace/archive/location=maildir:${where}`],
+  ];
+  const [full, missing, copy] = ['full', 'missing', 'copy'].map((name) => join(place.folder, name));
+  for (const part of ['cur', 'new', 'tmp']) mkdirSync(join(full ?? '', '.Old', part), { recursive: true });
+  const server = [DSYNC_SERVER, ...archive(copy ?? ''), '-o', place.mail('b'), '-u', 'u1', 'dsync-server'];
+  const backup = ['backup', '-u', 'u1', '-n', 'Archive/', ...server];
+  expect(await place.dsync(...archive(full ?? ''), ...backup)).toMatchObject({ status: 0, stderr: '' });
+  expect(await place.dsync(...archive(missing ?? ''), ...backup)).toMatchObject({
+    status: 68,
+    stderr: expect.stringContaining(`there is no mail at ${missing}: a backup of it would delete all mail`),
+  });
+  expect(existsSync(join(copy ?? '', '.Old', 'cur'))).toBe(true);
+});
+
 describe('with -s', () => {
   const STATE = /^[A-Za-z0-9+/]+=*\n$/;
 

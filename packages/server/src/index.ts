@@ -9,5 +9,5 @@ export { runServer, type ServerRun } from './program/run-server.ts';
 export { SERVER_OPTIONS } from './program/server-options.ts';
 export { serverMain } from './program/main.ts';
 export { hostName } from './session/host-name.ts';
-export { mustBeThere, openLocation, openUserStore, type StoreOptions } from './session/open-user-store.ts';
+export { openLocation, openUserStore, type StoreOptions } from './session/open-user-store.ts';
 export { findMailOf, serveSession, type OpenStore, type OpenWish } from './session/serve-session.ts';

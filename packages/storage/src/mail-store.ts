@@ -265,6 +265,8 @@ export interface NamespaceSelection {
 export interface MailStore extends AsyncDisposable {
   readonly capabilities: StoreCapabilities;
   readonly separator: string;
+  /** Where mail was looked for that is not there: the store stands for it, and is empty. Absent: it is there. */
+  readonly missingAt?: string;
   /** Every name, with the numbers of every mailbox; mailboxes made by configuration but not yet on disk are left out. */
   readTree(): Promise<TreeSnapshot>;
   /** null if no mailbox has that GUID (any more). */

@@ -1,6 +1,6 @@
 /** `dsync sync` and `dsync backup`. */
 import { monotonicMs, oneLine, openChannel } from '@dsync/protocol';
-import { describeError, hostName, mustBeThere, openRawlog, openUserStore, type Log } from '@dsync/server';
+import { describeError, hostName, openRawlog, openUserStore, type Log } from '@dsync/server';
 import { resolveUser, type OptionValues, type Settings } from '@dsync/settings';
 import { masterHandshake, runMaster, type SyncObserver, type SyncReport } from '@dsync/sync';
 
@@ -81,9 +81,9 @@ async function run(
   const open = {
     fsync: request.fsync ?? settings.fsync,
     dryRun: request.options.dryRun,
+    isBackedUp: request.options.mode === 'backup' && !request.options.reverse,
     warn: (text: string): void => log.warning(text),
   };
-  if (request.options.mode === 'backup' && !request.options.reverse) mustBeThere(user.location);
   // The other side starts while our own store is opened: most of a short run is start-up.
   const opening = openUserStore(user, open);
   const separator = async (): Promise<string> => (await opening).separator;

@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 
-import { mustBeThere, openLocation, type Log, type OpenWish } from '@dsync/server';
+import { openLocation, type Log, type OpenWish } from '@dsync/server';
 import {
   expandLocation,
   UsageError,
@@ -98,12 +98,12 @@ async function openLocal(location: MailLocation, context: OpenContext): Promise<
   }
   const around = here.find((own) => isMailboxOf(own, there) || isMailboxOf(there, own));
   if (around !== undefined) throw new UsageError(`${there.path} and ${around.path} lie one in the other`);
-  if (request.options.mode === 'backup' && request.options.reverse) mustBeThere(there);
   const fsync = request.fsync ?? settings.fsync;
-  const openStore = async ({ dryRun }: OpenWish): Promise<MailStore> =>
+  const openStore = async ({ dryRun, isBackedUp }: OpenWish): Promise<MailStore> =>
     await openLocation(there, {
       fsync,
       dryRun,
+      isBackedUp,
       home: null,
       separator: await context.separator(),
       warn: (text) => context.log.warning(text),

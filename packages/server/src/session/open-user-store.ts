@@ -19,6 +19,8 @@ export interface StoreOptions {
   readonly home: string | null;
   /** Nothing is changed, and no file made: mail that is not there yet stays so, and counts as empty. */
   readonly dryRun: boolean;
+  /** The source of a backup, of which nothing is made either: a mistyped one must not look like an account without mail. */
+  readonly isBackedUp: boolean;
   /** The hierarchy separator; null: the layout's own. */
   readonly separator: string | null;
   /** Gets one line for each thing that was found wrong and could be mended. */
@@ -50,7 +52,9 @@ async function openMaildir(location: ExpandedLocation, options: StoreOptions): P
   if (layout !== 'maildir++' && layout !== 'fs')
     throw new SettingsError('BadValue', `maildir has the layouts maildir++ and fs, not ${layout}`);
   const separator = options.separator ?? (layout === 'fs' ? '/' : '.');
-  if (options.dryRun && !existsSync(location.inbox ?? location.path)) return createMemoryStore({ separator });
+  const place = location.inbox ?? location.path;
+  if ((options.dryRun || options.isBackedUp) && !existsSync(place))
+    return createMemoryStore({ separator, missingAt: place });
   return await openMaildirStore({
     root: location.path,
     layout,
@@ -74,7 +78,7 @@ async function openMaildir(location: ExpandedLocation, options: StoreOptions): P
  */
 export async function openUserStore(
   user: MailUser,
-  options: Pick<StoreOptions, 'fsync' | 'dryRun' | 'warn'>,
+  options: Pick<StoreOptions, 'fsync' | 'dryRun' | 'isBackedUp' | 'warn'>,
 ): Promise<MailStore> {
   const separator = user.namespaces.find((n) => n.separator !== null)?.separator ?? null;
   const distinct = withoutAliases(user.namespaces);
@@ -110,19 +114,6 @@ export function checkAccess({ path }: ExpandedLocation): void {
     const denied = StoreError.from(error, `cannot use ${path}`);
     if (denied.code === 'Permission') throw denied;
   }
-}
-
-/**
- * A mistyped source would be made, and be a store without mail.
- * @throws {StoreError} `NotFound`
- */
-export function mustBeThere({ inbox, path }: ExpandedLocation): void {
-  const place = inbox ?? path;
-  if (!existsSync(place))
-    throw new StoreError(
-      'NotFound',
-      `there is no mail at ${place}: a backup of it would delete all mail at its destination`,
-    );
 }
 
 /** Several namespaces can show the same mail, for old clients' sake; it is synchronised once, where INBOX is. */

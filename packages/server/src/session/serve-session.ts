@@ -8,7 +8,7 @@ import { StoreError, type MailStore } from '@dsync/storage';
 
 import type { Log, LogLevel } from '../log/log.ts';
 import { hostName } from './host-name.ts';
-import { checkAccess, mustBeThere, openUserStore } from './open-user-store.ts';
+import { checkAccess, openUserStore } from './open-user-store.ts';
 
 /** How a session is served. It ends when nothing has come for `stallTimeoutMs`. */
 export interface SessionOptions {
@@ -43,8 +43,7 @@ export function findMailOf(settings: Settings, user: string, log: Log): OpenStor
   for (const { location } of found.namespaces) checkAccess(location);
   const warn = (text: string): void => log.warning(text);
   return async ({ dryRun, noFsync, isBackedUp }) => {
-    if (isBackedUp) mustBeThere(found.location);
-    return await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun, warn });
+    return await openUserStore(found, { fsync: settings.fsync && !noFsync, dryRun, isBackedUp, warn });
   };
 }
 

@@ -37,6 +37,8 @@ export interface Box {
 export interface MemoryStoreOptions {
   /** The hierarchy separator; default `/`. */
   readonly separator?: string;
+  /** Where the mail was looked for that this store stands for. */
+  readonly missingAt?: string;
   /** Whether directories without a mailbox exist of themselves, as with Dovecot's LAYOUT=fs; default false. */
   readonly directories?: boolean;
   /** Whether INBOX can be deleted like any mailbox; default false: it is emptied instead. */

@@ -20,16 +20,18 @@ export interface MemoryStore extends MailStore {
 
 /** An empty one, without an INBOX. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  return new InMemoryStore(new MemoryState(options));
+  return new InMemoryStore(new MemoryState(options), options.missingAt);
 }
 
 class InMemoryStore implements MemoryStore {
   readonly capabilities: StoreCapabilities;
   readonly user: MemoryUser;
+  readonly missingAt?: string;
   readonly #state: MemoryState;
   readonly #locks = new Locks();
 
-  constructor(state: MemoryState) {
+  constructor(state: MemoryState, missingAt: string | undefined) {
+    if (missingAt !== undefined) this.missingAt = missingAt;
     this.#state = state;
     this.capabilities = {
       keepsMailGuids: state.keepsMailGuids,

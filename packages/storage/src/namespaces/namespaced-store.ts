@@ -46,6 +46,7 @@ class NamespacedStore implements MailStore {
   readonly capabilities: StoreCapabilities;
   readonly separator: string;
   readonly inboxNamespace?: string;
+  readonly missingAt?: string;
 
   constructor(namespaces: readonly Namespace[], role: 'owner' | 'view') {
     const [first, ...others] = namespaces;
@@ -58,6 +59,8 @@ class NamespacedStore implements MailStore {
     this.separator = first.separator;
     const ofInbox = namespaces.find((n) => n.inbox);
     if (ofInbox) this.inboxNamespace = ofInbox.prefix;
+    const missing = namespaces.find(({ store }) => store.missingAt !== undefined)?.store.missingAt;
+    if (missing !== undefined) this.missingAt = missing;
     this.capabilities = commonCapabilities(namespaces);
     this.#byPrefix = namespaces
       .map((namespace) => ({ namespace, parts: prefixParts(namespace) }))

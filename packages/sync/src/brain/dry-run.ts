@@ -19,6 +19,7 @@ import { isMailboxNode } from '../tree/side-tree.ts';
 import type { MergedMailbox, TreeOperation } from '../tree/tree-plan.ts';
 import { receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
+import { backUpNothing, isMissingSource } from './missing-source.ts';
 import { expectKind, isKind } from './receive.ts';
 import type { Session } from './session.ts';
 import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-outcome.ts';
@@ -26,8 +27,9 @@ import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-
 /** The plan of both trees, as the run itself would make it. Nothing is changed. */
 export async function askForTree(session: Session): Promise<TreeOutcome> {
   const { store, channel, rules, observer, notes } = session;
-  const full = await store.readTree();
   const remote = await receiveTree(channel.session);
+  if (isMissingSource(store, rules)) await backUpNothing(store, remote);
+  const full = await store.readTree();
   const selection = channel.peer.isDovecot ? selectionFor(store, rules.selection, remote) : rules.selection;
   for (const message of treeMessages(emptyTree(full.separator))) await channel.session.send(message);
   await channel.flush();

@@ -9,6 +9,7 @@ import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, withoutRemade, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
 import { askForTree } from './dry-run.ts';
+import { backUpNothing, isMissingSource } from './missing-source.ts';
 import { peerIsOurs, type Session } from './session.ts';
 import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-outcome.ts';
 import { reasonOf } from './went-away.ts';
@@ -59,8 +60,10 @@ async function selectedTrees(session: Session): Promise<SelectedTrees> {
  */
 async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
   const { store, channel, rules } = session;
-  const early = session.locker === 'they' ? null : await store.readTree();
+  const isMissing = isMissingSource(store, rules);
+  const early = isMissing || session.locker === 'they' ? null : await store.readTree();
   const remote = await receiveTree(channel.session);
+  if (isMissing) await backUpNothing(store, remote);
   const selection = selectionFor(store, rules.selection, remote);
   const known = (tree: TreeSnapshot): TreeSnapshot => withoutRemade(tree, remote, treeContext(session, remote));
   const full = known(early ?? (await store.readTree()));
@@ -102,7 +105,7 @@ async function take(store: MailStore, { from, guid, uidValidity }: Yielding): Pr
 
 /**
  * Sends and receives at once: two trees larger than the carrier's buffers would otherwise block each other. Only where
- * the other end has to wait for the user lock first, its tree tells that it has it.
+ * the other end has to wait for the user lock first, its tree tells that it has it; and where nothing is here to be backed up.
  * @param sent what of the own tree the other end gets
  * @returns both trees, the own one whole
  */
@@ -112,8 +115,12 @@ async function exchange(session: Session, sent: (full: TreeSnapshot) => TreeSnap
     for (const message of treeMessages(sent(local))) await channel.session.send(message);
     await channel.flush();
   };
-  if (session.locker === 'they') {
+  const isMissing = isMissingSource(store, session.rules);
+  // A peer that waits for our lock waits for our tree.
+  if (isMissing && session.locker === 'we') await backUpNothing(store, null);
+  if (isMissing || session.locker === 'they') {
     const remote = await receiveTree(channel.session);
+    if (isMissing) await backUpNothing(store, remote);
     const local = await store.readTree();
     await send(local);
     return { local, remote };
