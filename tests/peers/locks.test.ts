@@ -2,6 +2,7 @@
  * Runs of doveadm and of ours keep each other out: with `-l` from a user, always from a mailbox. One Dovecot has the
  * accounts `a` and `our-a`; the second is the one that our server serves for `a`.
  */
+import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,7 @@ function locks(version: DovecotVersion): void {
   let firstServer: OurServer;
   const home = (account: string): string => dovecot.home(account);
   const location = (account: string): string => `maildir:${home(account)}/Maildir`;
+  const isLocked = (account: string) => () => existsSync(join(home(account), LOCK));
 
   share(
     () => startDovecot({ version, users: ['a', 'our-a'] }),
@@ -99,7 +101,7 @@ function locks(version: DovecotVersion): void {
   const BY_PROCESS = { code: 75, stderr: expect.stringMatching(/\(WRITE lock held by pid [1-9]\d*\)\n$/) };
 
   test('a doveadm that has the lock makes ours wait', async () => {
-    await using proxy = await startHoldingProxy(server.port, join(home('a'), LOCK));
+    await using proxy = await startHoldingProxy(server.port, isLocked('a'));
     const holder = doveadm(['-l', '30'], proxy.port);
     await proxy.held;
     const late = await ours('a', ['-l', '1'], server.port);
@@ -112,7 +114,7 @@ function locks(version: DovecotVersion): void {
   });
 
   test('ours that has the lock makes a doveadm wait, and another of ours', async () => {
-    await using proxy = await startHoldingProxy(server.port, join(home('a'), LOCK));
+    await using proxy = await startHoldingProxy(server.port, isLocked('a'));
     const holder = ours('a', ['-l', '30'], proxy.port);
     await proxy.held;
     expect(await doveadm(['-l', '1'], server.port)).toMatchObject(TIMED_OUT);
@@ -125,7 +127,7 @@ function locks(version: DovecotVersion): void {
   });
 
   test('a server of ours takes the lock where its name is the smaller one', async () => {
-    await using proxy = await startHoldingProxy(firstServer.port, join(home('our-a'), LOCK));
+    await using proxy = await startHoldingProxy(firstServer.port, isLocked('our-a'));
     const holder = doveadm(['-l', '30'], proxy.port);
     await proxy.held;
     expect(await doveadm(['-l', '1'], firstServer.port)).toMatchObject({ code: 75 });
@@ -136,7 +138,7 @@ function locks(version: DovecotVersion): void {
   });
 
   test('a Dovecot that serves takes the lock where its name is the smaller one', async () => {
-    await using proxy = await startHoldingProxy(dovecot.doveadmPort, join(home('a'), LOCK));
+    await using proxy = await startHoldingProxy(dovecot.doveadmPort, isLocked('a'));
     const holder = ours('our-a', ['-l', '30'], proxy.port);
     await proxy.held;
     expect(await ours('a', ['-l', '1'], server.port)).toMatchObject(TIMED_OUT);

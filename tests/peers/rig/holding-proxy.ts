@@ -1,5 +1,4 @@
-/** A TCP relay that stops a run in the middle: when a file appears nothing is passed on until it is told to go on. */
-import { existsSync } from 'node:fs';
+/** A TCP relay that stops a run in the middle: from some moment on nothing is passed on until it is told to go on. */
 import { connect, createServer, type Socket } from 'node:net';
 
 import { chunksOf, listenOnFreePort } from '../../support/sockets.ts';
@@ -12,8 +11,11 @@ export interface HoldingProxy extends AsyncDisposable {
   release(): void;
 }
 
-/** @param file the run is held as soon as it is there */
-export const startHoldingProxy = async (targetPort: number, file: string): Promise<HoldingProxy> => {
+/** @param isTime asked before each piece is passed on; the run is held as soon as it says yes */
+export const startHoldingProxy = async (
+  targetPort: number,
+  isTime: (piece: Buffer) => boolean,
+): Promise<HoldingProxy> => {
   let isHeld: () => void = () => {};
   const held = new Promise<void>((resolve) => {
     isHeld = resolve;
@@ -26,7 +28,7 @@ export const startHoldingProxy = async (targetPort: number, file: string): Promi
   const pass = async (from: Socket, to: Socket): Promise<void> => {
     try {
       for await (const chunk of chunksOf(from)) {
-        if (existsSync(file)) {
+        if (isTime(chunk)) {
           isHeld();
           await released;
         }

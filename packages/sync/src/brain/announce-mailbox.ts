@@ -1,6 +1,6 @@
 /** The two `mailbox` messages that open the conversation about one mailbox, and what both ends conclude from them. */
 import type { MailboxGuid, MessageOf, Modseq } from '@dsync/protocol';
-import type { MailboxStatus, StoreCapabilities } from '@dsync/storage';
+import type { MailboxChanges, MailboxStatus, StoreCapabilities } from '@dsync/storage';
 
 import type { MailSide } from '../mails/mail-plan.ts';
 import { type MailboxSyncState, nothingCommon } from '../state/sync-state.ts';
@@ -107,6 +107,17 @@ export function equalState(a: Numbers, b: Numbers): MailboxSyncState {
     lastCommonPrivateModseq: 0n,
     messages,
   };
+}
+
+/**
+ * A list without what has come since the numbers were told. A Dovecot gives the UIDs from the told UIDNEXT on to other mails,
+ * and two mails under one UID are the end of it. The next run tells the rest.
+ */
+export function asAnnounced(changes: MailboxChanges, { uidNext }: Pick<Numbers, 'uidNext'>): MailboxChanges {
+  const { mails, expunges } = changes;
+  if ([mails, expunges].every((list) => (list.at(-1)?.uid ?? 0) < uidNext)) return changes;
+  const isTold = ({ uid }: { readonly uid: number }): boolean => uid < uidNext;
+  return { mails: mails.filter(isTold), expunges: expunges.filter(isTold) };
 }
 
 /** Why a common state cannot be used with these own numbers, which are below it: an older copy was put back. null: it can. */

@@ -12,6 +12,7 @@
 import type { Modseq } from '@dsync/protocol';
 import type { HeldBack, PrivateFlags } from '@dsync/storage';
 
+import type { MailPlan } from '../mails/mail-plan.ts';
 import { largerModseq } from '../mails/plan-builder.ts';
 import type { MailboxReport, MailCounts } from '../report.ts';
 import type { MailboxSyncState } from '../state/sync-state.ts';
@@ -35,6 +36,8 @@ export interface MailboxOutcome {
   readonly highestModseq: Modseq;
   /** What is to be remembered of private flags; null: there are none, or it is not certain which mails have them. */
   readonly privateFlags: PrivateFlags | null;
+  /** What was carried out here; null: there was nothing. */
+  readonly plan: MailPlan | null;
   /** What only one side has now. */
   readonly apart: HeldBack | null;
 }
@@ -67,6 +70,7 @@ async function outcomeOf(exchange: Exchange): Promise<MailboxOutcome> {
     stale: found.stale,
     highestModseq: largerModseq(highestModseq, found.plan?.highestModseq ?? highestModseq),
     privateFlags: found.incoming?.uidsChanged ? null : found.privateFlags,
+    plan: found.plan,
     apart: found.apart,
   };
 }

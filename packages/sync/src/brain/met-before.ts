@@ -14,10 +14,12 @@ import {
 } from '@dsync/storage';
 
 import { mailTest } from '../mails/filter.ts';
-import { allHeldBack, doubtfulIn, eitherHeldBack, sameHeldBack } from '../mails/held-back.ts';
+import { allHeldBack, cameBetween, doubtfulIn, eitherHeldBack, leavesRoom, sameHeldBack } from '../mails/held-back.ts';
+import type { MailPlan } from '../mails/mail-plan.ts';
 import { rangesOf, sameRanges } from '../mails/uid-ranges.ts';
 import { isUnchanged, type MailboxSyncState } from '../state/sync-state.ts';
 import { sideNumbers } from './announce-mailbox.ts';
+import { everythingIn } from './changes-since.ts';
 import { isFiltering } from './handshake.ts';
 import type { MailboxOutcome } from './mailbox-conversation.ts';
 import type { MailboxTalk } from './mailbox-talk.ts';
@@ -125,24 +127,40 @@ export async function expectApart(session: Session, guid: MailboxGuid, apart: He
 export async function noteMet(
   session: Session,
   { view, message }: { readonly view: MailboxView; readonly message: MessageOf<'mailbox'> },
-  { report, stale, highestModseq: meant, apart }: MailboxOutcome,
+  { report, stale, highestModseq: meant, plan, apart }: MailboxOutcome,
 ): Promise<void> {
   const { notes, rules, met } = session;
   if (!isNeeded(session) || stale !== null) return;
   const guid = message.mailboxGuid;
-  // What a filter holds back has not been looked at.
-  if (isFiltering(rules.filter)) {
-    notes.met.set(guid, { highestModseq: met.get(guid)?.highestModseq ?? null, heldBack: apart });
-    return;
-  }
   const isUntouched = Object.values(report.local).every((count) => count === 0);
   try {
+    const arrived = plan === null ? null : await arrivedBelow(view, message, plan);
+    // At once: the rest of the run may come to nothing.
+    if (arrived !== null) await expectApart(session, guid, arrived);
+    const heldBack = eitherHeldBack(apart, arrived);
+    // What a filter holds back has not been looked at.
+    if (isFiltering(rules.filter)) {
+      notes.met.set(guid, { highestModseq: met.get(guid)?.highestModseq ?? null, heldBack });
+      return;
+    }
     const highestModseq = isUntouched ? meant : (await view.status()).highestModseq;
-    notes.met.set(guid, { highestModseq, heldBack: apart });
+    notes.met.set(guid, { highestModseq, heldBack });
   } catch (error) {
     // Deleted meanwhile.
     if (!(error instanceof StoreError) || error.code !== 'NotFound') throw error;
   }
+}
+
+/** Mails that were delivered here during the run, under UIDs below those that it gave. */
+async function arrivedBelow(
+  view: MailboxView,
+  { uidNext }: MessageOf<'mailbox'>,
+  plan: MailPlan,
+): Promise<HeldBack | null> {
+  const room = { uidNext, plan };
+  if (!leavesRoom(room)) return null;
+  const ours = cameBetween(room, (await everythingIn(view)).mails);
+  return ours.length === 0 ? null : { uidValidity: plan.uidValidity, theirs: [], ours };
 }
 
 function isNeeded({ channel, rules }: Pick<Session, 'channel' | 'rules'>): boolean {

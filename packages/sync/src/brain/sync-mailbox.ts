@@ -4,14 +4,14 @@ import { ProtocolError } from '@dsync/protocol';
 
 import { stretchBits } from '../mails/equal-stretches.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
-import { canSkip, equalState, missingMessage } from './announce-mailbox.ts';
+import { asAnnounced, canSkip, equalState, missingMessage } from './announce-mailbox.ts';
 import { askForMailbox } from './dry-run.ts';
 import { talkAboutMailbox } from './mailbox-conversation.ts';
 import { noteEqual, noteMet, wouldExpunge } from './met-before.ts';
 import { OpenedMailbox, usesCommon } from './opened-mailbox.ts';
 import { keepPrivateFlags, privateFlagsOf } from './private-talk.ts';
 import { expectKind } from './receive.ts';
-import type { Session } from './session.ts';
+import { peerIsOurs, type Session } from './session.ts';
 import { agreedStretches, mayTellStretches, paysToTell } from './tell-stretches.ts';
 
 /** The master's part: announces the mailbox and synchronises it, unless both sides find it equal. */
@@ -94,7 +94,8 @@ async function converse(
   const usable =
     ours.uidValidity === theirs.uidValidity && usesCommon(session) && (opened.common?.lastCommonUid ?? 0) > 0;
   const common = usable ? opened.common : null;
-  const changes = common === null ? await opened.everything() : opened.changes;
+  const listed = common === null ? await opened.everything() : opened.changes;
+  const changes = peerIsOurs(session.channel) ? listed : asAnnounced(listed, ours);
   const outcome = await talkAboutMailbox(session, {
     conversation,
     view: opened.view,

@@ -70,6 +70,34 @@ export function apartAfter(
   return heldBack.theirs.length + heldBack.ours.length === 0 ? null : heldBack;
 }
 
+/** Where mails may have come that nobody was told of, below the UIDs that a plan has given. */
+export interface Room {
+  /** As it was told. */
+  readonly uidNext: number;
+  readonly plan: MailPlan;
+}
+
+/** Whether there is a UID that the plan does not give, from the told UIDNEXT up to its own. */
+export function leavesRoom({ uidNext, plan }: Room): boolean {
+  return givenIn(plan).size < plan.uidNext - uidNext;
+}
+
+/** The mails that have come there meanwhile. A Dovecot would take them for mails that it has expunged. */
+export function cameBetween({ uidNext, plan }: Room, mails: readonly MailRecord[]): UidRanges {
+  const given = givenIn(plan);
+  return rangesOf(mails.map(({ uid }) => uid).filter((uid) => uid >= uidNext && uid < plan.uidNext && !given.has(uid)));
+}
+
+/** UIDs that mails get. None of them is another mail's afterwards: what came under one had to make way. */
+function givenIn({ operations }: MailPlan): ReadonlySet<number> {
+  const given = new Set<number>();
+  for (const operation of operations) {
+    if (operation.op === 'renumber') given.add(operation.to);
+    else if (operation.op !== 'flag' && operation.op !== 'expunge') given.add(operation.uid);
+  }
+  return given;
+}
+
 interface Outcome {
   /** The other side's UIDs. */
   readonly saved: ReadonlySet<number>;
