@@ -84,7 +84,18 @@ export const startEnds = async (
   const isMaildir = format === 'maildir';
   const extra = `${isMaildir ? '' : locationLines(version, format)}\n${more}`;
   const dovecot = await startDovecot({ version, users: [], extra, tls: true });
-  const keeper = isMaildir ? dovecot : await startDovecot({ version, users: [] });
+  const dovecots = [dovecot];
+  const stop = async (): Promise<void> => {
+    for (const started of dovecots) await started.stop();
+  };
+  /** What does not start leaves nothing running. */
+  const orStop = async <T>(starting: Promise<T>): Promise<T> =>
+    await starting.catch(async (error: unknown) => {
+      await stop();
+      throw error;
+    });
+  const keeper = isMaildir ? dovecot : await orStop(startDovecot({ version, users: [] }));
+  if (keeper !== dovecot) dovecots.push(keeper);
   const holder = (name: string): Dovecot => (name.startsWith('our-') ? keeper : dovecot);
   const inChroot = (path: string): string => (version === '2.3' ? path : path.slice(TRIXIE.length));
   const homes = join(keeper.home('x'), '../');
@@ -93,11 +104,8 @@ export const startEnds = async (
     ...['-o', `mail_location=maildir:${folder}our-%u/Maildir`, '-o', `doveadm_password=${DOVEADM_PASSWORD}`],
   ];
   const overrides = (words: readonly string[]): string[] => words.flatMap((word) => ['-o', word]);
-  const server = await startOurServer(
-    dovecot.mailUid,
-    `maildir:${homes}our-%u/Maildir`,
-    overrides(ourMore(homes)),
-    dovecot.certificates,
+  const server = await orStop(
+    startOurServer(dovecot.mailUid, `maildir:${homes}our-%u/Maildir`, overrides(ourMore(homes)), dovecot.certificates),
   );
   const configuration = inChroot(join(dovecot.home('x'), '../../dovecot.conf'));
 
@@ -154,8 +162,7 @@ export const startEnds = async (
       (pairing.dovecotIs === 'server' ? fromOurs : fromDovecot)(pairing, user, verb, own),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
-      await dovecot.stop();
-      if (keeper !== dovecot) await keeper.stop();
+      await stop();
     },
   };
 };
