@@ -43,6 +43,7 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
   if (early) await flush(context, [], bodies(box, work));
   context.checkpoint('bodies');
   await using _lock = await box.lockUidlist();
+  folder.makeMissing(folder.ownership());
   const view = await box.viewLocked();
   const memory = box.memory();
   const plan = planCommit(work, view, memory, context.clock);

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test } from '@jest/globals';
-import { mailGuid, uid } from '@dsync/protocol';
+import { FLAG, mailGuid, uid } from '@dsync/protocol';
 
 import { A, ALL, B, body, expunges, mails, makePlace, mustOpen, newMail, save } from './place.ts';
 
@@ -55,6 +55,17 @@ describe('a Maildir that others change', () => {
     await save(mailbox, 4);
     expect(await mails(mailbox)).toBe(`${ALL} 4=guid-4`);
     expect(fs.readdirSync(place.folder('A'))).toEqual(expect.arrayContaining(['cur', 'new', 'tmp']));
+  });
+
+  test('flags change as well where new/ and tmp/ are left out', async () => {
+    const place = await makePlace();
+    for (const name of ['new', 'tmp']) fs.rmdirSync(join(place.folder('A'), name));
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    await using transaction = await mailbox.begin();
+    transaction.setFlags(uid(1), FLAG.flagged, [], 9n);
+    expect(await transaction.commit()).toMatchObject({ flagged: 1 });
+    expect((await mailbox.changes()).mails.at(0)).toMatchObject({ uid: 1, flags: FLAG.flagged });
   });
 
   test('a subscription to what can be no mailbox’s name stays in the file, and is not told', async () => {
