@@ -96,6 +96,21 @@ test('log lines as JSON', async () => {
   });
 });
 
+test.each([
+  [['--help'], ['dsync sync', '--log-format', 'text|json: ']],
+  [
+    ['sync', '--help'],
+    ['DATE: only mail', 'SECONDS: give up', 'DESTINATION: maildir:PATH', 'Exit status: 0 done'],
+  ],
+  [
+    ['dsync-server', '--help'],
+    ['ADDRESS: stay', 'FILE: write the traffic'],
+  ],
+])('%j says what values mean', async (args, parts) => {
+  const { stdout } = await run(DSYNC, args);
+  for (const part of parts) expect(stdout).toContain(part);
+});
+
 test.each([[['--help']], [['sync', '--help']], [['backup', '-h']], [['help', 'dsync-server']], [['--version']]])(
   '%j tells and ends',
   async (args) => {

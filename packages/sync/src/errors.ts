@@ -6,8 +6,6 @@ export const SYNC_ERRORS = {
   NoSuchMailbox: { exit: 68 },
   /** The peer's data contradict themselves or the rules. */
   BadPeerData: { exit: 75 },
-  /** The other side failed and said so. */
-  RemoteFailed: { exit: 75 },
   /** No free UID is left in a mailbox. */
   UidsExhausted: { exit: 65 },
   NoSuchNamespace: { exit: 75 },

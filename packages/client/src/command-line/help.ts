@@ -1,6 +1,6 @@
 /** Help texts, by yargs; loaded only when they are asked for. */
 import { SERVER_OPTIONS } from '@dsync/server';
-import { UsageError, type OptionSpec } from '@dsync/settings';
+import { GLOBAL_OPTIONS, UsageError, type OptionSpec } from '@dsync/settings';
 import yargs from 'yargs';
 
 import { SYNC_OPTIONS } from './sync-options.ts';
@@ -41,20 +41,20 @@ export async function helpText(command: string | null): Promise<string> {
     .version(false);
   if (text === undefined) {
     parser
-      .usage('dsync [-D] [-v] [-c FILE] [-o NAME=VALUE]… COMMAND [options] [arguments]')
+      .usage('dsync [options] COMMAND [options] [arguments]')
       .command('sync', 'make two mail stores identical, two ways (-1: one way)')
       .command('backup', 'make the destination identical to the source')
       .command('dsync-server', 'serve one session on stdin and stdout')
       .epilogue(
         'No configuration file is needed, and none is read without -c:\n  dsync -o mail_location=maildir:/srv/mail/%u/Maildir sync -u USER tcps:HOST\nHelp on a command: dsync COMMAND --help',
       );
-    return `${await parser.getHelp()}\n`;
+  } else {
+    parser.usage(text.usage).epilogue(text.more);
   }
-  parser.usage(text.usage).epilogue(text.more);
-  for (const option of text.options) {
+  for (const option of text?.options ?? GLOBAL_OPTIONS) {
     parser.option(option.long, {
       ...(option.short === undefined ? {} : { alias: option.short }),
-      describe: option.help,
+      describe: option.value === undefined ? option.help : `${option.value}: ${option.help}`,
       ...(option.value === undefined ? { boolean: true } : { string: true, requiresArg: true }),
       ...(option.multi === true ? { array: true } : {}),
     });

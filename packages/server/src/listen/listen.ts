@@ -30,7 +30,7 @@ export interface Listener {
   reload(settings: Settings): void;
 }
 
-/** Seconds are the only unit here in which a stranger's half-open TLS handshake is worth anything. */
+/** Milliseconds that a stranger may take for the TLS handshake. */
 const TLS_HANDSHAKE_MS = 10_000;
 
 /**

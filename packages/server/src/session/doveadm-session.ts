@@ -1,9 +1,9 @@
 /** What follows a login: the command, its reply, the session in packets. */
-import { describeError } from '../log/describe-error.ts';
 import { joinStreams, printLogLine, printReply, type DoveadmReplyWord, type RemoteLogLevel } from '@dsync/protocol';
 import { parseOptions, UsageError, type OptionSpec, type Settings } from '@dsync/settings';
 
 import { MAX_REMOTE_LOG_LINES, STALL_TIMEOUT_MS } from '../limits.ts';
+import { describeError } from '../log/describe-error.ts';
 import type { Log } from '../log/log.ts';
 import type { LoggedIn } from '../login/accept-login.ts';
 import { findMailOf, serveSession, type OpenStore } from './serve-session.ts';

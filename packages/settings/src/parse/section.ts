@@ -3,7 +3,7 @@ import type { Origin, SettingsError } from '../errors.ts';
 /** A setting as written. */
 export interface Setting {
   readonly value: string;
-  /** Bytes of the file when the value was `<file`; `value` is then its text. */
+  /** The file's name when the value was `<file`; `value` is then its text. */
   readonly fromFile?: string;
   readonly origin: Origin;
   /** Why the file of `<file` could not be read; `value` is empty then. Only who needs the value has to know. */
