@@ -14,6 +14,9 @@ export interface DescribedError {
 
 /** Anything thrown, described. What is none of our own errors is a defect of ours: status 1. */
 export function describeError(error: unknown): DescribedError {
+  // What went wrong while something was closed counts for less than why it was closed.
+  if (error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error)
+    return describeError(error.suppressed);
   if (error instanceof SettingsError || error instanceof SyncError || error instanceof StoreError) {
     return { message: oneLine(error.message), code: error.code, exit: error.exit };
   }

@@ -16,11 +16,14 @@ export function corrupt(file: string, why: string, cause?: unknown): StoreError 
 export function failure(error: unknown, file: string): StoreError {
   if (error instanceof StoreError) return error;
   if (error instanceof RowError) return corrupt(file, 'an entry cannot be read', error);
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  // Not instanceof Error: under Jest lmdb's errors come from another realm.
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   // lmdb's own codes run from -30799 upward, a system call's are its errno.
   const own = LMDB_DAMAGE.get(Number(code));
   if (own !== undefined) return corrupt(file, own, error);
-  const errno = code === EIO && isFull(file) ? 'ENOSPC' : typeof code === 'number' ? ERRNO.get(code) : undefined;
+  if (code === EIO && isFull(file))
+    return new StoreError('DiskFull', `journal ${file}: no space left on device`, { cause: error });
+  const errno = typeof code === 'number' ? ERRNO.get(code) : undefined;
   if (errno !== undefined)
     return StoreError.from(Object.assign(new Error(message(error)), { code: errno }), `journal ${file}`);
   return StoreError.from(error, `journal ${file}`);

@@ -21,7 +21,7 @@ class Helper {
   constructor(anchors: readonly string[]) {
     this.key = keyOf(anchors);
     // Its output must not be translated, and it must not hold a directory that somebody may want to unmount.
-    const child = spawn('sh', ['-c', SCRIPT, 'sh', ...anchors], {
+    const child: ChildProcess = spawn('sh', ['-c', SCRIPT, 'sh', ...anchors], {
       stdio: ['pipe', 'pipe', 'ignore'],
       cwd: '/',
       env: { ...process.env, LC_ALL: 'C' },
@@ -29,8 +29,9 @@ class Helper {
     this.#child = child;
     child.once('error', () => this.#end());
     child.once('close', () => this.#end());
-    child.stdin.on('error', () => this.#end());
-    createInterface({ input: child.stdout }).on('line', (line) => this.#answer(line));
+    // There are none if no descriptor was left for them; then the error comes next.
+    child.stdin?.on('error', () => this.#end());
+    if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => this.#answer(line));
     this.#hold(false);
   }
 
@@ -67,7 +68,7 @@ class Helper {
   #hold(busy: boolean): void {
     const { stdin, stdout } = this.#child;
     for (const handle of [this.#child, stdin, stdout]) {
-      if (handle === null || !isHandle(handle)) continue;
+      if (!isHandle(handle)) continue;
       if (busy) handle.ref();
       else handle.unref();
     }
@@ -96,6 +97,6 @@ function keyOf(anchors: readonly string[]): string {
   return anchors.join('\0');
 }
 
-function isHandle(value: object): value is { ref(): void; unref(): void } {
-  return 'ref' in value && 'unref' in value;
+function isHandle(value: unknown): value is { ref(): void; unref(): void } {
+  return typeof value === 'object' && value !== null && 'ref' in value && 'unref' in value;
 }

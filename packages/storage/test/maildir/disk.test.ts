@@ -8,6 +8,8 @@ import { mailGuid, uid } from '@dsync/protocol';
 
 import { describeWith } from '../../../../tests/support/needs.ts';
 import { createMemoryJournal } from '../../src/index.ts';
+import { openLmdbJournal } from '../../src/journal/lmdb-journal.ts';
+import { headOf } from '../journal/rows.ts';
 import { makeHome } from './dovecot.ts';
 import { A, ALL, body, expunges, mails, makePlace, mustOpen, newMail, Place, save } from './place.ts';
 
@@ -125,6 +127,22 @@ describeWith(['root'], 'a full disk', () => {
       fs.rmSync(join(mount, 'filler'));
       await save(mailbox, 5);
       expect(await mails(mailbox)).toBe(`${ALL} 5=guid-5`);
+    } finally {
+      execFileSync('umount', ['-l', mount]);
+    }
+  });
+
+  test('under the journal alone is said to be so', async () => {
+    const mount = makeHome();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k,mode=755', 'none', mount]);
+    try {
+      const journal = await openLmdbJournal(join(mount, 'journal'), { fsync: 'on' });
+      await expect(journal.write([{ head: headOf(1, { fingerprint: 'x'.repeat(1_000_000) }) }])).rejects.toMatchObject({
+        code: 'DiskFull',
+        message: `journal ${join(mount, 'journal')}: no space left on device`,
+      });
+      execFileSync('mount', ['-o', 'remount,size=4m', mount]);
+      await journal[Symbol.asyncDispose]();
     } finally {
       execFileSync('umount', ['-l', mount]);
     }
