@@ -13,6 +13,8 @@ type SaveOperation = Extract<MailOperation, { op: 'save' }>;
 
 /** Mails after which a block is committed, when the plan allows blocks. Small enough to lose little work, large enough to share disk flushes. */
 const BLOCK_MAILS = 5_000;
+/** A block is at least this part of the mails before it: each commit looks at all that are there, so equal blocks would take the square of their number. */
+const BLOCK_PART = 1 / 8;
 const BLOCK_BYTES = 512 * 1024 * 1024;
 
 /** What was really done, which is less than planned where others changed the mailbox meanwhile; `unexpected` says so. */
@@ -164,7 +166,8 @@ export class MailImport implements AsyncDisposable {
   }
 
   async #commitBlock(): Promise<void> {
-    if (!this.#inBlocks || (this.#blockMails < BLOCK_MAILS && this.#blockBytes < BLOCK_BYTES)) return;
+    const enough = Math.max(BLOCK_MAILS, (this.received - this.#blockMails) * BLOCK_PART);
+    if (!this.#inBlocks || (this.#blockMails < enough && this.#blockBytes < BLOCK_BYTES)) return;
     if (!this.#hasNoGap()) return;
     await this.#committing;
     this.#committing = this.#transaction.commit().then((result) => void this.#results.push(result));

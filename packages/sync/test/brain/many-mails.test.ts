@@ -1,5 +1,5 @@
 /** More mails than one commit takes. */
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 
 import { mailboxGuid, mailGuid, uid } from '@dsync/protocol';
 import { createMemoryStore, type MemoryStore } from '@dsync/storage';
@@ -37,3 +37,28 @@ test.each(['auto', 'dovecot'] as const)(
     expect(await uidsByGuid(full)).toEqual(after);
   },
 );
+
+test('the more mails there are, the more go into one commit, which looks at all of them', async () => {
+  const full = createMemoryStore();
+  const empty = createMemoryStore();
+  const body = Buffer.from('Subject: one\n\n');
+  const mails = Array.from({ length: 60_000 }, (_, i) => ({ uid: uid(i + 1), guid: mailGuid(`mail-${i + 1}`), body }));
+  await full.user.place(['INBOX'], { guid: GUID, uidValidity: 1, mails });
+  await empty.user.place(['INBOX'], { guid: GUID, uidValidity: 1, mails: [] });
+  let commits = 0;
+  const open = empty.openMailbox.bind(empty);
+  jest.spyOn(empty, 'openMailbox').mockImplementation(async (guid) => {
+    const mailbox = await open(guid);
+    if (mailbox === null) return null;
+    const begin = mailbox.begin.bind(mailbox);
+    jest.spyOn(mailbox, 'begin').mockImplementation(async () => {
+      commits += 1;
+      return await begin();
+    });
+    return mailbox;
+  });
+  const { master } = await syncStores(full, empty);
+  expect(master.remote.saved).toBe(60_000);
+  // Of equal blocks there would be twelve and the rest.
+  expect(commits).toBe(12);
+});
