@@ -74,7 +74,7 @@ process.on('uncaughtException', end);
 const db = open(file, { noSubdir: true, encoding: 'binary', keyEncoding: 'binary', cache: false, maxDbs: 1, overlappingSync: false, noSync: true });
 const must = (right) => right || end();
 const { entryCount } = db.getStats();
-const step = Math.ceil(entryCount / 20000);
+const step = Math.ceil(entryCount / 5000);
 const some = [];
 let count = 0;
 for (const { key, value } of db.getRange({})) {
