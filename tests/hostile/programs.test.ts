@@ -1,7 +1,17 @@
 /** Bad input and a bad machine, as a user of the programs meets them: one line, its exit status, and the mail as before. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, lchownSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 
@@ -133,6 +143,30 @@ describeWith(['root'], 'a machine that fails', () => {
       expect(snapshotOf(pair.far)).toEqual(before);
       execFileSync('mount', ['-o', 'remount,size=16m', disk]);
       expect(await run()).toEqual({ status: 0, stderr: '' });
+      expect(mailsIn(pair.far)).toEqual(mailsIn(pair.near));
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+
+  test('a disk with hardly any room is told of in one line, whatever it is that does not fit', async () => {
+    await using folder = temporaryFolder('hostile');
+    const disk = join(folder.path, 'far');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'dsync-test', disk]);
+    try {
+      const pair = await syncedPair(folder);
+      const filler = join(disk, 'filler');
+      for (let kib = 4; kib <= 48; kib += 4) {
+        writeFileSync(filler, '');
+        expect(() => appendFileSync(filler, Buffer.alloc(2_000_000))).toThrow('ENOSPC');
+        truncateSync(filler, statSync(filler).size - kib * 1024);
+        pair.deliver('near', `17000000${10 + kib}.M${kib}P1`);
+        const { stderr } = await dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`]);
+        expect(stderr).toMatch(/^(?:dsync\(anna\): Error: [^\n]*\n)?$/);
+      }
+      rmSync(filler);
+      expect((await dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`])).status).toBe(0);
       expect(mailsIn(pair.far)).toEqual(mailsIn(pair.near));
     } finally {
       execFileSync('umount', [disk]);

@@ -21,19 +21,34 @@ export function failure(error: unknown, file: string): StoreError {
   // lmdb's own codes run from -30799 upward, a system call's are its errno.
   const own = LMDB_DAMAGE.get(Number(code));
   if (own !== undefined) return corrupt(file, own, error);
-  if (code === EIO && isFull(file))
-    return new StoreError('DiskFull', `journal ${file}: no space left on device`, { cause: error });
+  if (code === EIO && hasLess(file, 1024 * 1024)) return full(file, error);
   const errno = typeof code === 'number' ? ERRNO.get(code) : undefined;
   if (errno !== undefined)
     return StoreError.from(Object.assign(new Error(message(error)), { code: errno }), `journal ${file}`);
   return StoreError.from(error, `journal ${file}`);
 }
 
-/** lmdb calls a write that the disk had no room for an input/output error. */
-function isFull(file: string): boolean {
+/** What a small transaction may add to the file, bytes. */
+const LEAST_ROOM = 64 * 1024;
+
+/**
+ * To be called before a transaction: of a write that fails lmdb tells on stderr, in the middle of a line.
+ * @throws {StoreError} `DiskFull`
+ */
+export function mustHaveRoom(file: string): void {
+  if (hasLess(file, LEAST_ROOM)) throw full(file);
+}
+
+function full(file: string, cause?: unknown): StoreError {
+  return new StoreError('DiskFull', `journal ${file}: no space left on device`, { cause });
+}
+
+/** Whether fewer bytes are free; false where that cannot be told. */
+function hasLess(file: string, bytes: number): boolean {
   try {
-    const { bavail, bsize } = statfsSync(dirname(file));
-    return bavail * bsize < 1024 * 1024;
+    const { bavail, bfree, blocks, bsize } = statfsSync(dirname(file));
+    const free = process.geteuid?.() === 0 ? bfree : bavail;
+    return blocks > 0 && free * bsize < bytes;
   } catch {
     return false;
   }
@@ -56,6 +71,7 @@ const LMDB_DAMAGE: ReadonlyMap<number, string> = new Map([
   [-30779, 'a page is not what it must be'],
 ]);
 
+/** What lmdb calls a write that the disk had no room for. */
 const EIO = 5;
 
 const ERRNO: ReadonlyMap<number, string> = new Map([

@@ -23,7 +23,7 @@ import {
   PEERS_REMEMBERED,
 } from './journal.ts';
 import { forgetOtherPeers, putRow, removeMailbox, stepChange, type Change, type Database } from './lmdb-changes.ts';
-import { corrupt, failure } from './lmdb-errors.ts';
+import { corrupt, failure, mustHaveRoom } from './lmdb-errors.ts';
 import { lmdbDefect } from './lmdb-header.ts';
 import { parseAttribute, parseHead, parsePrivate, privateRow, readExpunge, readMail } from './mailbox-rows.ts';
 import { isBlankName } from './names.ts';
@@ -98,6 +98,7 @@ class LmdbJournal implements Journal {
     this.#mark = mark;
     this.#writes = new WriteQueue(
       db,
+      () => mustHaveRoom(file),
       (steps) => this.#refusal(steps),
       (error) => this.#failure(error),
     );
@@ -110,6 +111,7 @@ class LmdbJournal implements Journal {
     if (found?.equals(value) === true) return;
     if (found !== undefined)
       throw corrupt(this.#file, `made by another version: ${JSON.stringify(found.toString('latin1', 0, 40))}`);
+    mustHaveRoom(this.#file);
     this.#db.transactionSync(() => {
       if (this.#db.get(key) !== undefined) return;
       if (this.#db.getKeysCount({ limit: 1 }) > 0) throw corrupt(this.#file, 'without a version');

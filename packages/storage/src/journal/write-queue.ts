@@ -14,20 +14,24 @@ interface Waiting {
 /** Writes that are asked for together share one transaction and one flush of the disk. */
 export class WriteQueue {
   readonly #db: Database;
+  readonly #prepare: () => void;
   readonly #refusal: (steps: readonly JournalStep[]) => StoreError | null;
   readonly #failure: (error: unknown) => StoreError;
   #queue: Waiting[] = [];
 
   /**
+   * @param prepare called before a transaction; throws where none may begin
    * @param refusal asked inside the transaction: why steps cannot be written now; null: they can
    * @param failure what a transaction threw, as its callers are told
    */
   constructor(
     db: Database,
+    prepare: () => void,
     refusal: (steps: readonly JournalStep[]) => StoreError | null,
     failure: (error: unknown) => StoreError,
   ) {
     this.#db = db;
+    this.#prepare = prepare;
     this.#refusal = refusal;
     this.#failure = failure;
   }
@@ -47,6 +51,7 @@ export class WriteQueue {
     if (queue.length === 0) return;
     const refused = new Map<Waiting, StoreError>();
     try {
+      this.#prepare();
       this.#db.transactionSync(() => {
         for (const waiting of queue) {
           const reason = this.#refusal(waiting.steps);
