@@ -2,6 +2,7 @@ export * from './mail-store.ts';
 export * from './errors.ts';
 export * from './digest.ts';
 export { Mutex } from './mutex.ts';
+export { hashedName } from './paths.ts';
 export type * from './journal/journal.ts';
 export type * from './met.ts';
 export { JournalConflict } from './journal/journal.ts';

@@ -1,4 +1,6 @@
 /** Questions about mailbox paths. Names are compared byte for byte, so they differ by case. */
+import { createHash } from 'node:crypto';
+
 import type { MailboxPath } from '@dsync/protocol';
 
 /** Only in this spelling: stores refuse the others as names. */
@@ -19,4 +21,9 @@ export function isBelow(path: MailboxPath, parent: MailboxPath): boolean {
 /** A text by which paths can be kept in maps and sorted; INBOX's is `INBOX`. */
 export function pathKey(path: MailboxPath): string {
   return path.join('\0');
+}
+
+/** The one part that is the name of a mailbox here whose own name this store can have in no other form. */
+export function hashedName(path: MailboxPath): string {
+  return `mailbox-${createHash('sha1').update(pathKey(path)).digest('hex')}`;
 }

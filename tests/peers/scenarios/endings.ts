@@ -150,7 +150,7 @@ const ENDINGS: Readonly<Record<string, Partial<Record<DovecotIs, Ending>>>> = {
     server: { why: 'our numbers differ from the Dovecot’s, so that it is looked at', end: 'departure' },
     client: { why: 'our numbers differ from the Dovecot’s, so that it is looked at', end: 'departure' },
   },
-  'ow-dst-rename': { server: better },
+  'ow-dst-rename': { server: better, client: better },
   'ow-same-name-2': {
     server: {
       why: BETTER,

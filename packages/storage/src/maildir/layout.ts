@@ -9,7 +9,7 @@ import type { MailboxPath } from '@dsync/protocol';
 
 import { hasControls, replaceControls } from '../control-characters.ts';
 import { StoreError } from '../errors.ts';
-import { isInbox, pathKey } from '../paths.ts';
+import { hashedName, isInbox } from '../paths.ts';
 import { decodeMutf7, encodeMutf7 } from './mutf7.ts';
 
 /** Maildir++: `.A.B` in the root, whatever the depth. fs: `A/B`, directories in directories (Dovecot's `LAYOUT=fs`). */
@@ -116,7 +116,7 @@ export class Layout {
     const alt = this.#usable(altChar) ? altChar : '_';
     const parts = path.map((part, depth) => this.#repairedPart(part, depth, alt));
     if (this.#refusal(parts) === null) return parts;
-    return [`mailbox-${createHash('sha1').update(pathKey(path)).digest('hex')}`];
+    return [hashedName(path)];
   }
 
   print(path: MailboxPath): string {

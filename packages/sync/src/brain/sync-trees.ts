@@ -4,7 +4,12 @@ import type { MailStore, TreeSnapshot } from '@dsync/storage';
 import { type AppliedTree, applyTree } from '../tree/apply-tree.ts';
 import { planFor } from '../tree/plan-for.ts';
 import { guidsOf, inNamespaces, selectionFor, selectTree, selectTrees, type TreePair } from '../tree/selection.ts';
-import { encodeNames, inTheirSpelling, replaceCodes, withoutParents, withSeparator } from '../tree/told-names.ts';
+import { pathKey } from '../tree/names.ts';
+import { show } from '../tree/side-tree.ts';
+import { isHashed } from '../tree/stand-ins.ts';
+import { inTheirSpelling } from '../tree/their-names.ts';
+import type { TreeMerge } from '../tree/tree-plan.ts';
+import { encodeNames, replaceCodes, withoutParents, withSeparator } from '../tree/told-names.ts';
 import { type ReceivedTree, receiveTree, treeMessages } from '../tree/wire.ts';
 import { deletionsToSettle, withoutRemade, yieldedNumbers, type Yielding } from '../tree/yield-numbers.ts';
 import { allEnded } from './deferred.ts';
@@ -21,6 +26,7 @@ export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   const { local, remote, told, deleted } = await selectedTrees(session);
   const merge = planFor(local, told, remote, treeContext(session, remote));
   for (const operation of merge.remote) observer.treeOperation?.('remote', operation);
+  warnOfNames(session, merge);
   const plan = { local: merge.local, remote: merge.remote };
   if (rules.dryRun) return { mailboxes: merge.mailboxes, counts: countTree(merge.local), plan };
   if (!peerIsOurs(session.channel))
@@ -29,6 +35,19 @@ export async function mergeTrees(session: Session): Promise<TreeOutcome> {
   notes.unexpected.push(...(deleted?.unexpected ?? []), ...applied.unexpected);
   const mailboxesDeleted = applied.counts.mailboxesDeleted + (deleted?.counts.mailboxesDeleted ?? 0);
   return { mailboxes: merge.mailboxes, counts: { ...applied.counts, mailboxesDeleted }, plan };
+}
+
+/** Of mailboxes that get a name here by which nobody can tell what they are. */
+function warnOfNames({ notes, observer }: Session, { local, mailboxes }: TreeMerge): void {
+  const made = new Set(
+    local.flatMap((o) => (o.op === 'create' ? [pathKey(o.path)] : o.op === 'rename' ? [pathKey(o.to)] : [])),
+  );
+  for (const { localPath, remotePath } of mailboxes) {
+    if (!isHashed(localPath) || isHashed(remotePath) || !made.has(pathKey(localPath))) continue;
+    const text = `mailbox ${show(remotePath, '/')} cannot have its name here, which is too long or too deep: it is ${localPath.join('')}`;
+    notes.warnings.push(text);
+    observer.warning?.(text);
+  }
 }
 
 /** Both selected trees, what of the own one the peer goes by, and what had to be deleted here before it could be told. */
@@ -85,10 +104,11 @@ async function yieldToDovecot(session: Session): Promise<SelectedTrees> {
 }
 
 /** The own tree with names that arrive as they are meant, and without what a Dovecot stumbles over. */
-function toldTree({ channel, rules }: Session, own: TreeSnapshot, remote: ReceivedTree): TreeSnapshot {
+function toldTree(session: Session, own: TreeSnapshot, remote: ReceivedTree): TreeSnapshot {
+  const { channel, rules } = session;
   const { escapeChar } = remote;
   const { codesInNames } = channel.peer;
-  const spelled = inTheirSpelling(own, remote, rules.altChar);
+  const spelled = inTheirSpelling(own, remote, treeContext(session, remote));
   const tree = withoutParents(withSeparator(spelled, remote, rules.altChar));
   if (escapeChar === undefined || codesInNames === 'kept') return tree;
   return codesInNames === 'decoded' ? encodeNames(tree, escapeChar) : replaceCodes(tree, escapeChar, rules.altChar);

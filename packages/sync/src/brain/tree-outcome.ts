@@ -1,4 +1,6 @@
 /** What comes of the merge of the two trees. */
+import type { MailboxPath } from '@dsync/protocol';
+
 import type { SyncReport, TreeCounts } from '../report.ts';
 import type { MergedMailbox, TreeMergeContext, TreeOperation } from '../tree/tree-plan.ts';
 import type { ReceivedTree } from '../tree/wire.ts';
@@ -13,10 +15,11 @@ export interface TreeOutcome {
 }
 
 /** The rules of a merge of trees; without a source both sides count alike and `source` means nothing. */
-export function treeContext({ rules, channel }: Session, { escapeChar }: ReceivedTree): TreeMergeContext {
+export function treeContext({ rules, channel, store }: Session, { escapeChar }: ReceivedTree): TreeMergeContext {
   const source = rules.localIs === 'destination' ? 'remote' : 'local';
   const lost = escapeChar !== undefined && channel.peer.codesInNames === 'lost';
-  return { mode: rules.mode, source, altChar: rules.altChar, ...(lost ? { escapeChar } : {}) };
+  const legalHere = (path: MailboxPath): MailboxPath => store.legalPath(path, rules.altChar);
+  return { mode: rules.mode, source, altChar: rules.altChar, legalHere, ...(lost ? { escapeChar } : {}) };
 }
 
 /** Notes the mailboxes that had another GUID until now, so that equal numbers are not taken for equal mails. */

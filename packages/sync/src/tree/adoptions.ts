@@ -4,8 +4,7 @@ import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 import { spareGuid } from './inbox-guid.ts';
 import type { Item } from './items.ts';
 import { comparePaths } from './names.ts';
-import type { Side } from './side-tree.ts';
-import type { TreeOperation } from './tree-plan.ts';
+import type { Side, TreeOperation } from './tree-plan.ts';
 
 interface Adoption {
   readonly path: MailboxPath;

@@ -2,9 +2,10 @@
 import type { MailboxPath } from '@dsync/protocol';
 
 import type { Item, Place } from './items.ts';
+import { isHashed, standsFor } from './stand-ins.ts';
 import { comparePaths, isTempName, pathKey, samePath, type Spelling } from './names.ts';
-import type { MailboxNode, Side, SideTree } from './side-tree.ts';
-import type { TreeMergeContext } from './tree-plan.ts';
+import type { MailboxNode, SideTree } from './side-tree.ts';
+import type { Side, TreeMergeContext } from './tree-plan.ts';
 
 /** Where a node is on its side, below its nearest ancestor mailbox. */
 export type PlaceOn = (side: Side, node: MailboxNode) => Place;
@@ -34,21 +35,86 @@ export function choosePlace(
   item.time = Math.max(...found.map(({ node }) => Math.max(node.renamedAt, node.createdAt)));
   item.place = a.place;
   // INBOX stays where it is.
-  if (b === undefined || item.inbox || samePlace(a.place, b.place, spelling)) return;
+  if (b === undefined || item.inbox) return;
+  if (samePlace(a.place, b.place, spelling)) {
+    item.place = inBothSpellings(a, b, spelling);
+    return;
+  }
   const since = { [a.side]: movedAt(a, b, sides, placeOn), [b.side]: movedAt(b, a, sides, placeOn) };
+  const at = (candidate: Candidate): number => since[candidate.side] ?? 0;
+  const stands = (own: Candidate, other: Candidate, start: number): boolean =>
+    renamedAt(own, sides, start) === at(other) && standsFor(own.node.path, other.node.path, context.altChar);
+  const beside = besideParent(a, b, spelling, stands) ?? besideParent(b, a, spelling, stands);
+  if (beside) {
+    item.place = beside;
+    return;
+  }
+  // In a backup the destination alone has its name in place of another.
+  const inPlace = (own: Candidate, other: Candidate): boolean =>
+    !(context.mode === 'backup' && own.side === context.source) && isInPlace(own, other, at, context);
+  const made = (own: Candidate, other: Candidate): number => Number(isMadeUp(own, item) || inPlace(own, other));
   const order =
     context.mode === 'backup'
       ? Number(b.side === context.source) - Number(a.side === context.source)
-      : Number(isMadeUp(a, item)) - Number(isMadeUp(b, item)) ||
-        (since[b.side] ?? 0) - (since[a.side] ?? 0) ||
+      : made(a, b) - made(b, a) ||
+        at(b) - at(a) ||
         comparePaths(ownPart(a, b, placeOn), ownPart(b, a, placeOn)) ||
         comparePaths([a.place.parent?.guid ?? ''], [b.place.parent?.guid ?? '']);
   const [winner, loser] = order <= 0 ? [a, b] : [b, a];
   item.place = winner.place;
-  item.otherPlace = loser.place;
-  item.time = since[winner.side] ?? 0;
-  item.tie = context.mode !== 'backup' && since[a.side] === since[b.side] && isMadeUp(a, item) === isMadeUp(b, item);
+  item.time = at(winner);
   item.rule = context.mode === 'backup' ? 'name-of-source' : 'renamed-there-later';
+  if (inPlace(loser, winner)) {
+    item.standIn = loser.side;
+    return;
+  }
+  item.otherPlace = loser.place;
+  item.tie = context.mode !== 'backup' && at(a) === at(b) && made(a, b) === made(b, a);
+}
+
+/** Whether the one's name is there because its side cannot have the other's, and nobody has renamed it since. */
+function isInPlace(
+  own: Candidate,
+  other: Candidate,
+  at: (candidate: Candidate) => number,
+  { altChar }: TreeMergeContext,
+): boolean {
+  if (isHashed(own.path)) return !isHashed(other.path);
+  return (
+    own.place.parent === other.place.parent &&
+    at(own) === at(other) &&
+    standsFor(own.place.rel, other.place.rel, altChar)
+  );
+}
+
+/**
+ * The place of `own`, if the other one differs only because a mailbox is called there what on this side is a mere directory:
+ * `x_y/d` is not below `x.y`, though it is where that has to be `x_y`.
+ */
+function besideParent(
+  own: Candidate,
+  other: Candidate,
+  { common }: Spelling,
+  stands: (own: Candidate, other: Candidate, start: number) => boolean,
+): Place | null {
+  const [parent, above] = [other.place.parent, own.place.parent];
+  const [here, there] = [parent?.[own.side]?.path, parent?.[other.side]?.path];
+  const start = above ? above[other.side]?.path.length : 0;
+  if (!here || !there || start === undefined || start >= there.length) return null;
+  if (!samePath(here.map(common), there.map(common))) return null;
+  return samePath(own.path, other.path) || stands(other, own, there.length)
+    ? { ...own.place, there: other.node.path.slice(start) }
+    : null;
+}
+
+/** As the side writes it whose spelling can have been made of the other's no more than that of it; and as the other does. */
+function inBothSpellings(a: Candidate, b: Candidate, { legal }: Spelling): Place {
+  const madeOfB = samePath(
+    a.place.rel,
+    b.place.rel.map((part) => legal(part, a.side)),
+  );
+  const [real, other] = madeOfB ? [b, a] : [a, b];
+  return { ...real.place, there: other.place.rel };
 }
 
 /** A name from an interrupted run counts less than any that somebody chose. */
@@ -68,11 +134,14 @@ function movedAt(here: Candidate, there: Candidate, sides: Readonly<Record<Side,
   const [own, other] = [ownPart(here, there, placeOn), ownPart(there, here, placeOn)];
   let start = here.path.length - own.length;
   for (let i = 0; i < own.length - 1 && own[i] === other[i]; i++) start++;
+  return renamedAt(here, sides, start);
+}
+
+/** The last rename of a node on the path, below the first `start` parts. */
+function renamedAt({ side, node }: Candidate, sides: Readonly<Record<Side, SideTree>>, start: number): number {
   let time = 0;
-  for (let depth = start + 1; depth <= here.path.length; depth++) {
-    const node = sides[here.side].byKey.get(pathKey(here.node.path.slice(0, depth)));
-    time = Math.max(time, node?.renamedAt ?? 0);
-  }
+  for (let depth = start + 1; depth <= node.path.length; depth++)
+    time = Math.max(time, sides[side].byKey.get(pathKey(node.path.slice(0, depth)))?.renamedAt ?? 0);
   return time;
 }
 

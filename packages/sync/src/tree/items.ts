@@ -1,8 +1,8 @@
 /** What the merge of two trees works on: one item for each mailbox, whichever side it is on. */
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 
-import type { MailboxNode, Side } from './side-tree.ts';
-import type { TreeMergeContext, TreeRule } from './tree-plan.ts';
+import type { MailboxNode } from './side-tree.ts';
+import type { Side, TreeMergeContext, TreeRule } from './tree-plan.ts';
 
 /** Where a mailbox is: below its nearest ancestor mailbox, or with `parent` null below the root. */
 export interface Place {
@@ -10,6 +10,8 @@ export interface Place {
   /** At least one part, as `spelledBy` writes them. */
   readonly rel: MailboxPath;
   readonly spelledBy: Side;
+  /** The same as the other side writes it, where that has it already. */
+  readonly there?: MailboxPath;
 }
 
 /** A mailbox that exists on at least one side and is not deleted by this merge. */
@@ -31,6 +33,10 @@ export interface Item {
   attempts: number;
   /** Final path in the spelling that both sides have in common. */
   path: MailboxPath;
+  /** Final path in each side's spelling, before names that are one there alone are told apart (side-names.ts). */
+  on: Readonly<Record<Side, MailboxPath>>;
+  /** This side's present name is in place of the final one, which that side cannot have. */
+  standIn?: Side;
   /** The item that this one became one with (same name, GUID conflict). */
   mergedInto?: Item;
 }

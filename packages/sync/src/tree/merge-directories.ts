@@ -7,10 +7,10 @@ import type { TreeNode } from '@dsync/storage';
 
 import { finalItem } from './items.ts';
 import type { MergedMailboxes } from './merge-mailboxes.ts';
-import { isMailboxNode, otherSide, type Side, type SideTree } from './side-tree.ts';
+import { isMailboxNode, otherSide, type SideTree } from './side-tree.ts';
 import { pathKey, type Spelling } from './names.ts';
 import { nameHash } from './name-hash.ts';
-import type { TreeMergeContext, TreeRule } from './tree-plan.ts';
+import type { Side, TreeMergeContext, TreeRule } from './tree-plan.ts';
 
 /** A directory at its final place; `local` and `remote` are the sides' nodes of it. */
 export interface Directory {
@@ -89,7 +89,7 @@ function whyDropped(
   const node = directory[side];
   if (!node) return null;
   const other = sides[otherSide(side)];
-  const path = node.path.map((part) => spelling.legal(part, other.separator));
+  const path = node.path.map((part) => spelling.legal(part, other.side));
   const at = other.deletedDirectories.get(nameHash(path, other.separator));
   if (at !== undefined && at > Math.max(node.renamedAt, node.createdAt)) return { at, rule: 'directory-deleted-there' };
   // It was there for mailboxes that the other side has taken elsewhere or deleted, and the other side has it no more.

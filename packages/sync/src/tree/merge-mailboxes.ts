@@ -12,10 +12,11 @@ import { compareBytes } from '@dsync/protocol';
 import { choosePlace, type PlaceOn } from './choose-place.ts';
 import { inboxGuid, spareGuid } from './inbox-guid.ts';
 import { finalItem, type Item, type Place } from './items.ts';
-import { comparePaths, pathKey, type Spelling } from './names.ts';
+import { comparePaths, pathKey, samePath, type Spelling } from './names.ts';
 import { resolveNames } from './resolve-names.ts';
-import { otherSide, type MailboxNode, type Side, type SideTree } from './side-tree.ts';
-import type { TreeMergeContext, TreeRule } from './tree-plan.ts';
+import type { Spell } from './side-names.ts';
+import { otherSide, type MailboxNode, type SideTree } from './side-tree.ts';
+import type { Side, TreeMergeContext, TreeRule } from './tree-plan.ts';
 
 /** A mailbox that a side has to delete. `at`: Unix seconds of the deletion, 0: unknown. */
 export interface Deletion {
@@ -37,7 +38,7 @@ export function mergeMailboxes(
   local: SideTree,
   remote: SideTree,
   context: TreeMergeContext,
-  spelling: Spelling,
+  { spelling, spell }: { readonly spelling: Spelling; readonly spell: Spell },
 ): MergedMailboxes {
   const sides = { local, remote };
   const deletions: Record<Side, Deletion[]> = {
@@ -54,9 +55,9 @@ export function mergeMailboxes(
   const places: PlaceOn = (side, node) => placeOf(side, node, itemAt[side]);
   for (const item of items) choosePlace(item, sides, places, context, spelling);
   settleInboxGuid(items, context);
-  let final = resolveNames(items, context, spelling);
+  let final = resolveNames(items, context, spell);
   if (extra.length > 0) {
-    const taken = adoptOrDelete(extra, final, places, context, spelling);
+    const taken = adoptOrDelete(extra, final, places, context, spell);
     deletions[otherSide(context.source)].push(...taken.deletions);
     for (const [item, node] of taken.adopted) itemAt[otherSide(context.source)].set(pathKey(node.path), item);
   }
@@ -105,7 +106,10 @@ function pairUp(sides: Readonly<Record<Side, SideTree>>, gone: ReadonlySet<Mailb
 
 function newItem(guid: MailboxGuid, inbox: boolean, side: Side, node: MailboxNode): Item {
   const place: Place = { parent: null, rel: node.path, spelledBy: side };
-  return { inbox, guid, [side]: node, place, time: 0, tie: false, rule: 'missing-here', attempts: 0, path: [] };
+  return {
+    ...{ inbox, guid, [side]: node, place, time: 0, tie: false, rule: 'missing-here', attempts: 0 },
+    ...{ path: [], on: { local: [], remote: [] } },
+  };
 }
 
 function indexByPath(items: readonly Item[], side: Side): Map<string, Item> {
@@ -147,12 +151,14 @@ function adoptOrDelete(
   items: readonly Item[],
   places: PlaceOn,
   context: TreeMergeContext,
-  spelling: Spelling,
+  { common }: Spell,
 ): Extra {
   const destination = otherSide(context.source);
-  const missing = new Map(
-    items.filter((item) => item[destination] === undefined).map((item) => [pathKey(item.path), item]),
-  );
+  const lacking = items.filter((item) => item[destination] === undefined);
+  const missing = new Map(lacking.map((item) => [pathKey(item.path), item]));
+  // Of several that are one at the destination, the one that is called so.
+  for (const item of lacking)
+    if (samePath(item.on[destination], item.on[context.source])) missing.set(pathKey(item.path), item);
   const deletions: Deletion[] = [];
   const adopted: [Item, MailboxNode][] = [];
   for (const item of extra) {
@@ -160,7 +166,7 @@ function adoptOrDelete(
     if (!node) continue;
     const place = places(destination, node);
     const below = place.parent ? finalItem(place.parent).path : [];
-    const key = pathKey([...below, ...place.rel.map(spelling.common)]);
+    const key = pathKey([...below, ...place.rel.map(common)]);
     const wanted = missing.get(key);
     if (wanted) {
       missing.delete(key);

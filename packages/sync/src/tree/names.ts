@@ -2,6 +2,8 @@
 import type { MailboxGuid, MailboxPath } from '@dsync/protocol';
 import { compareBytes } from '@dsync/protocol';
 
+import type { Side } from './tree-plan.ts';
+
 /** Longest name part that we make up, in bytes; a part that was longer before keeps its length. */
 const MADE_UP_BYTES = 100;
 
@@ -36,17 +38,20 @@ export interface Spelling {
   readonly same: boolean;
   /** The form that both sides' spellings of one name have in common. */
   readonly common: (part: string) => string;
-  /** The part as a side with this separator can write it. */
-  readonly legal: (part: string, separator: string) => string;
+  /** The part as the side can write it. */
+  readonly legal: (part: string, side: Side) => string;
 }
 
-/** @param escapeChar of a side that cannot have names with it and two digits; absent: neither side is so */
-export function spellingOf(separatorA: string, separatorB: string, altChar: string, escapeChar?: string): Spelling {
-  const legal = (part: string, separator: string): string =>
-    part.includes(separator) ? part.split(separator).join(altChar) : part;
-  if (separatorA === separatorB && escapeChar === undefined) return { same: true, legal, common: (part) => part };
+/** @param escapeChar of a remote side that cannot have names with it and two digits; absent: neither side is so */
+export function spellingOf(separators: Readonly<Record<Side, string>>, altChar: string, escapeChar?: string): Spelling {
   const plain = escapeChar === undefined ? (part: string): string => part : withoutCodes(escapeChar, altChar);
-  return { same: false, legal, common: (part) => legal(legal(plain(part), separatorA), separatorB) };
+  const legal = (part: string, side: Side): string => {
+    const text = side === 'remote' ? plain(part) : part;
+    return text.includes(separators[side]) ? text.split(separators[side]).join(altChar) : text;
+  };
+  if (separators.local === separators.remote && escapeChar === undefined)
+    return { same: true, legal, common: (part) => part };
+  return { same: false, legal, common: (part) => legal(legal(part, 'remote'), 'local') };
 }
 
 /** Makes a part without codes: the escape character before two lower-case hexadecimal digits becomes another one. */

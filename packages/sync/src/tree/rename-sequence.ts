@@ -14,19 +14,28 @@ import type { TreeOperation } from './tree-plan.ts';
 /** How many mailboxes in a row are moved on to make room before one is put aside instead; bounds the recursion. */
 const MAX_CHAIN = 100;
 
-/** Changes `tree` so that every item of `wanted` that it has is at its path, and returns how. */
-export function renameAll(tree: ModelTree, wanted: ReadonlyMap<Item, MailboxPath>): TreeOperation[] {
-  return new RenameSequence(tree, wanted).run();
+/**
+ * Changes `tree` so that every item of `wanted` that it has is at its path, and returns how.
+ * @param legal the nearest name that the side can have, for those that are needed for a while
+ */
+export function renameAll(
+  tree: ModelTree,
+  wanted: ReadonlyMap<Item, MailboxPath>,
+  legal: (path: MailboxPath) => MailboxPath,
+): TreeOperation[] {
+  return new RenameSequence(tree, wanted, legal).run();
 }
 
 class RenameSequence {
   private readonly operations: TreeOperation[] = [];
   private readonly tree: ModelTree;
   private readonly wanted: ReadonlyMap<Item, MailboxPath>;
+  private readonly legal: (path: MailboxPath) => MailboxPath;
 
-  constructor(tree: ModelTree, wanted: ReadonlyMap<Item, MailboxPath>) {
+  constructor(tree: ModelTree, wanted: ReadonlyMap<Item, MailboxPath>, legal: (path: MailboxPath) => MailboxPath) {
     this.tree = tree;
     this.wanted = wanted;
+    this.legal = legal;
   }
 
   run(): TreeOperation[] {
@@ -96,7 +105,7 @@ class RenameSequence {
     const { item } = node;
     if (!item) return;
     for (let attempt = 1; ; attempt++) {
-      const to = [...beside.slice(0, -1), tempName(node.name, item.guid, attempt)];
+      const to = this.legal([...beside.slice(0, -1), tempName(node.name, item.guid, attempt)]);
       if (this.tree.find(to)) continue;
       this.rename(node, to, item);
       return;
@@ -104,6 +113,7 @@ class RenameSequence {
   }
 
   private rename(node: ModelNode, to: MailboxPath, item: Item): void {
+    this.takeOut(node, to);
     const from = pathOfNode(node);
     this.tree.move(node, to);
     this.operations.push({
@@ -115,10 +125,32 @@ class RenameSequence {
     });
   }
 
+  /** What is below and could not go along, since its name would be one that the side cannot have, goes to the top first. */
+  private takeOut(node: ModelNode, to: MailboxPath): void {
+    const from = pathOfNode(node);
+    const staysLegal = (below: ModelNode): boolean => {
+      const moved = [...to, ...pathOfNode(below).slice(from.length)];
+      return below.item === undefined || samePath(this.legal(moved), moved);
+    };
+    for (const below of [...bottomUp(node)].toReversed()) {
+      const { item } = below;
+      // One above it may have taken it out already.
+      if (!item || staysLegal(below) || !isBelow(below, node)) continue;
+      const wanted = this.wanted.get(item);
+      if (wanted?.length === 1 && !this.tree.find(wanted)) this.rename(below, wanted, item);
+      else this.putAside(below, []);
+    }
+  }
+
   private deleteDirectory(node: ModelNode): void {
     this.operations.push({ op: 'delete-directory', path: pathOfNode(node), at: 0, rule: 'name-conflict' });
     this.tree.removeDirectory(node);
   }
+}
+
+function isBelow(node: ModelNode, above: ModelNode): boolean {
+  for (let at = node.parent; at; at = at.parent) if (at === above) return true;
+  return false;
 }
 
 /** The mailboxes below a directory that have no mailbox between. */

@@ -6,10 +6,10 @@ import type { MergedDirectories } from './merge-directories.ts';
 import { finalItem, type Item } from './items.ts';
 import type { MergedMailboxes } from './merge-mailboxes.ts';
 import { bottomUp, ModelTree, pathOfNode } from './model-tree.ts';
-import { comparePaths, pathKey, type Spelling } from './names.ts';
+import { comparePaths, pathKey, samePath, type Spelling } from './names.ts';
 import { renameAll } from './rename-sequence.ts';
-import { isMailboxNode, otherSide, type Side, type SideTree } from './side-tree.ts';
-import type { TreeOperation } from './tree-plan.ts';
+import { isMailboxNode, otherSide, type SideTree } from './side-tree.ts';
+import type { Side, TreeOperation } from './tree-plan.ts';
 
 /** One side as it is, and where everything ends. */
 export interface SideInput {
@@ -19,6 +19,8 @@ export interface SideInput {
   /** Final paths in this side's spelling. */
   readonly paths: ReadonlyMap<Item, MailboxPath>;
   readonly spelling: Spelling;
+  /** The nearest name that the side can have. */
+  readonly legal: (path: MailboxPath) => MailboxPath;
 }
 
 /**
@@ -30,10 +32,11 @@ export function sideOperations(input: SideInput): TreeOperation[] {
   const model = modelOf(input);
   const operations: TreeOperation[] = deletions(input, model);
   operations.push(...orderAdoptions(input.mailboxes.items, side));
-  operations.push(...renameAll(model, input.paths));
+  operations.push(...renameAll(model, input.paths, input.legal));
   operations.push(...creations(input, model));
-  operations.push(...newDirectories(input, model));
-  operations.push(...emptyDirectories(input, model));
+  const kept = keptDirectories(input);
+  operations.push(...newDirectories(input, kept, model));
+  operations.push(...emptyDirectories(input, kept, model));
   return operations;
 }
 
@@ -75,19 +78,22 @@ function creations({ tree, mailboxes, paths }: SideInput, model: ModelTree): Tre
   return operations;
 }
 
-function newDirectories(
-  { tree, mailboxes, directories, paths, spelling }: SideInput,
-  model: ModelTree,
-): TreeOperation[] {
-  const operations: TreeOperation[] = [];
-  for (const directory of [...directories.kept].sort((a, b) => comparePaths(a.path, b.path))) {
+/** In this side's spelling, below the mailboxes that they follow. */
+function keptDirectories({ tree, mailboxes, directories, paths, spelling }: SideInput): MailboxPath[] {
+  return directories.kept.flatMap((directory) => {
     const own = directory[tree.side];
     const node = own ?? directory[otherSide(tree.side)];
-    if (!node) continue;
-    // Below the mailbox that it follows, in this side's spelling.
     const from = own ? tree.side : otherSide(tree.side);
-    const path = spelledPath(node.path, mailboxes.itemAt[from], paths, (part) => spelling.legal(part, tree.separator));
-    if (model.find(path)) continue;
+    const legal = (part: string): string => spelling.legal(part, tree.side);
+    return node ? [spelledPath(node.path, mailboxes.itemAt[from], paths, legal)] : [];
+  });
+}
+
+function newDirectories({ legal }: SideInput, kept: readonly MailboxPath[], model: ModelTree): TreeOperation[] {
+  const operations: TreeOperation[] = [];
+  for (const path of [...kept].sort(comparePaths)) {
+    // A name that this store cannot have, and no mailbox's: it would only be one more.
+    if (model.find(path) || !samePath(legal(path), path)) continue;
     model.add(path).directory = true;
     operations.push({ op: 'create-directory', path, rule: 'directory-missing-here' });
   }
@@ -109,14 +115,18 @@ function spelledPath(
 }
 
 /** Directories that nothing is left in and that are not wanted, children first. */
-function emptyDirectories({ directories, spelling }: SideInput, model: ModelTree): TreeOperation[] {
-  const kept = new Set(directories.kept.map(({ path }) => pathKey(path)));
+function emptyDirectories(
+  { directories, spelling }: SideInput,
+  spelled: readonly MailboxPath[],
+  model: ModelTree,
+): TreeOperation[] {
+  const kept = new Set([...directories.kept.map(({ path }) => path), ...spelled].map(pathKey));
   const operations: TreeOperation[] = [];
   for (const node of [...bottomUp(model.root)]) {
     if (!node.directory || node.item || node.children.size > 0) continue;
     const path = pathOfNode(node);
     const key = pathKey(path.map(spelling.common));
-    if (kept.has(key)) continue;
+    if (kept.has(key) || kept.has(pathKey(path))) continue;
     const { at, rule } = directories.dropped.get(key) ?? { at: 0, rule: 'directory-deleted-there' };
     operations.push({ op: 'delete-directory', path, at, rule });
     model.removeDirectory(node);

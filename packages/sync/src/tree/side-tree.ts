@@ -4,9 +4,7 @@ import type { MailboxStatus, TreeNode, TreeSnapshot } from '@dsync/storage';
 
 import { SyncError } from '../errors.ts';
 import { isInbox, pathKey } from './names.ts';
-
-/** As the end that computes the merge sees it; the other end computes the same with the words exchanged. */
-export type Side = 'local' | 'remote';
+import type { Side } from './tree-plan.ts';
 
 /** A node with a mailbox. */
 export interface MailboxNode extends TreeNode {

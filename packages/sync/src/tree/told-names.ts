@@ -13,12 +13,12 @@ import { pathKey, spellingOf, withoutCodes } from './names.ts';
 export function withSeparator(tree: TreeSnapshot, receiver: TreeSnapshot, altChar: string): TreeSnapshot {
   const { separator } = receiver;
   if (tree.separator === separator) return tree;
-  const { legal } = spellingOf(tree.separator, separator, altChar);
+  const { legal } = spellingOf({ local: tree.separator, remote: separator }, altChar);
   const theirs = new Map<string, string>();
   for (const { path } of receiver.nodes) {
     for (let length = 1; length <= path.length; length++) {
       const name = path.slice(0, length);
-      const own = name.map((part) => legal(part, tree.separator));
+      const own = name.map((part) => legal(part, 'local'));
       theirs.set(nameHash(own, tree.separator), nameHash(name, separator));
     }
   }
@@ -29,41 +29,6 @@ export function withSeparator(tree: TreeSnapshot, receiver: TreeSnapshot, altCha
   const { mailboxes, directories, unsubscribes } = tree.deletions;
   const deletions = { mailboxes, directories: directories.flatMap(tell), unsubscribes: unsubscribes.flatMap(tell) };
   return { ...tree, separator, deletions };
-}
-
-/**
- * What the receiver has under a name that only it can have is told by that name, and so is what is below: told by ours, a
- * Dovecot that is the destination of a backup gives its own mailbox that. Of two of its names that are one here nobody can
- * tell which is meant.
- */
-export function inTheirSpelling(tree: TreeSnapshot, receiver: TreeSnapshot, altChar: string): TreeSnapshot {
-  if (tree.separator === receiver.separator) return tree;
-  const { legal } = spellingOf(tree.separator, receiver.separator, altChar);
-  const theirs = new Map<string, Map<string, MailboxPath>>();
-  for (const path of namesIn(receiver)) {
-    const own = pathKey(path.map((part) => legal(part, tree.separator)));
-    const names = theirs.get(own) ?? new Map<string, MailboxPath>();
-    theirs.set(own, names.set(pathKey(path), path));
-  }
-  const guidAt = ({ nodes }: TreeSnapshot): ReadonlyMap<string, string | undefined> =>
-    new Map(nodes.map(({ path, mailbox }) => [pathKey(path), mailbox?.guid]));
-  const [ownGuid, theirGuid] = [guidAt(tree), guidAt(receiver)];
-  const spell = (path: MailboxPath): MailboxPath => {
-    for (let depth = path.length; depth > 0; depth--) {
-      const own = pathKey(path.slice(0, depth));
-      const [found, ...others] = theirs.get(own)?.values() ?? [];
-      if (found === undefined || others.length > 0) continue;
-      const guid = ownGuid.get(own);
-      if (guid === undefined || guid === theirGuid.get(pathKey(found))) return [...found, ...path.slice(depth)];
-    }
-    return path;
-  };
-  return { ...tree, nodes: tree.nodes.map((node) => ({ ...node, path: spell(node.path) })) };
-}
-
-/** The names of a tree, with those that only its deeper names tell of. */
-function* namesIn(tree: TreeSnapshot): Generator<MailboxPath> {
-  for (const { path } of tree.nodes) for (let depth = 1; depth <= path.length; depth++) yield path.slice(0, depth);
 }
 
 /**

@@ -4,15 +4,20 @@ import type { MailboxStatus, TreeSnapshot } from '@dsync/storage';
 
 import type { Mode } from '../options.ts';
 
+/** As the end that computes the merge sees it; the other end computes the same with the words exchanged. */
+export type Side = 'local' | 'remote';
+
 /** By which rules trees are merged. */
 export interface TreeMergeContext {
   readonly mode: Mode;
   /** In backup and one-way: the side whose tree is the model. */
-  readonly source: 'local' | 'remote';
+  readonly source: Side;
   /** `dsync_alt_char`: stands for characters that the other side's names cannot have. */
   readonly altChar: string;
   /** The remote side cannot have names with this and two digits. */
   readonly escapeChar?: string;
+  /** The nearest name that the local store can have (`MailStore.legalPath`); absent: it can have every name. */
+  readonly legalHere?: (path: MailboxPath) => MailboxPath;
 }
 
 /** Why an operation is there, as a dry run prints it. */

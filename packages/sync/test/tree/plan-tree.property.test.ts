@@ -173,34 +173,3 @@ describe.each(Object.entries(LAYOUTS))('one-sided modes on %s trees', (_, layout
     },
   );
 });
-
-describe('sides with different separators', () => {
-  const odd = (world: World, from: string, to: string): World => {
-    const turn = (p: readonly string[]): readonly string[] =>
-      p.map((s) => s.replace('a', `x${from}y`).replace('b', `x${to}y`));
-    const act = (actions: World['a']): World['a'] =>
-      actions.map((does) => ({ ...does, path: turn(does.path), to: turn(does.to) }));
-    return { ...world, base: [], a: act(world.a), b: act(world.b) };
-  };
-  const side = { a: { separator: '/' }, b: { separator: '.' } };
-
-  test.prop([worlds], RUNS)(
-    'end with the same mailboxes under names that stand for each other, and stay so',
-    (world) => {
-      const { a } = build(odd(world, '.', '_'), side);
-      const { b } = build(odd(world, '/', '_'), side);
-      const plan = run(a, b);
-      const alike = (store: StrictStore): string[] =>
-        [...store.entries.values()]
-          .map((e) => `${e.path.map((p) => p.replaceAll(/[./]/g, '_')).join(' ')}=${e.guid}`)
-          .sort();
-      expect(alike(b)).toEqual(alike(a));
-      for (const o of plan.remote) if (o.op !== 'rename') expect(o.path.join('')).not.toContain('.');
-      // Where a name conflict and a name that one side cannot have meet, one more rename can be left for the next run.
-      const again = run(a, b);
-      expect([...again.local, ...again.remote].filter(({ op }) => op !== 'rename')).toEqual([]);
-      const last = run(a, b);
-      expect([...last.local, ...last.remote]).toEqual([]);
-    },
-  );
-});

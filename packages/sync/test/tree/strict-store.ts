@@ -33,6 +33,8 @@ export class StrictStore {
   readonly separator: string;
   /** Directories exist by themselves (LAYOUT=fs); else only as part of a mailbox's name (Maildir++). */
   readonly directories: boolean;
+  /** The nearest name that it can have; a name that is not its own nearest one is refused. */
+  readonly legal: (path: MailboxPath) => MailboxPath;
   entries = new Map<string, Entry>();
   private readonly renamed = new Map<string, number>();
   private readonly created = new Map<MailboxGuid, number>();
@@ -40,9 +42,10 @@ export class StrictStore {
   private readonly removed = new Map<string, { path: MailboxPath; time: number }>();
   private readonly subscriptions = new Map<string, { path: MailboxPath; subscribed: boolean; time: number }>();
 
-  constructor(options: { separator?: string; directories?: boolean } = {}) {
+  constructor(options: { separator?: string; directories?: boolean; legal?: (path: MailboxPath) => MailboxPath } = {}) {
     this.separator = options.separator ?? '/';
     this.directories = options.directories ?? false;
+    this.legal = options.legal ?? ((path) => path);
   }
 
   clone(): StrictStore {
@@ -67,7 +70,13 @@ export class StrictStore {
     return [...this.entries.values()].filter((entry) => pathKey(entry.path).startsWith(prefix));
   }
 
+  private check(path: MailboxPath): void {
+    if (pathKey(this.legal(path)) !== pathKey(path)) throw new Error(`refused: ${path.join('/')}`);
+    if (path.some((part) => part.includes(this.separator))) throw new Error(`a separator in a part: ${path.join(' ')}`);
+  }
+
   private put(entry: Entry): void {
+    this.check(entry.path);
     if (this.directories) {
       for (let depth = 1; depth < entry.path.length; depth++) {
         const path = entry.path.slice(0, depth);
@@ -129,6 +138,7 @@ export class StrictStore {
   }
 
   subscribe(path: MailboxPath, subscribed: boolean, time: number): void {
+    this.check(path);
     this.subscriptions.set(pathKey(path), { path, subscribed, time });
   }
 

@@ -3,7 +3,8 @@ import type { TreeNode, TreeSnapshot } from '@dsync/storage';
 import { describe, expect, test } from '@jest/globals';
 
 import { nameHash } from '../../src/tree/name-hash.ts';
-import { inTheirSpelling, withoutParents, withSeparator } from '../../src/tree/told-names.ts';
+import { inTheirSpelling } from '../../src/tree/their-names.ts';
+import { withoutParents, withSeparator } from '../../src/tree/told-names.ts';
 
 const UNKNOWN = 'f'.repeat(32);
 const told = {
@@ -92,15 +93,17 @@ describe('a Dovecot with another separator is told of what it has by its own nam
     },
   });
   const namesTold = (own: readonly TreeNode[], theirs: readonly TreeNode[]): string[] =>
-    inTheirSpelling(having('.', own), having('/', theirs), '_').nodes.map(({ path }) => path.join('/'));
+    inTheirSpelling(having('.', own), having('/', theirs), {
+      ...{ mode: 'two-way', source: 'local', altChar: '_' },
+    }).nodes.map(({ path }) => path.join('/'));
 
   test.each<[string, readonly TreeNode[], readonly TreeNode[], readonly string[]]>([
     ['a mailbox', [box('a1', 'x_y')], [box('a1', 'x.y')], ['x.y']],
     ['one below it', [box('a1', 'x_y', 'z')], [box('a1', 'x.y', 'z')], ['x.y/z']],
     ['a new one below it', [box('a2', 'x_y', 'new')], [box('a1', 'x.y', 'z')], ['x.y/new']],
     ['a subscription', [node('x_y')], [node('x.y')], ['x.y']],
-    ['another mailbox', [box('a2', 'x_y'), box('a3', 'x_y', 'z')], [box('a1', 'x.y')], ['x_y', 'x_y/z']],
-    ['one of two', [box('a1', 'x_y')], [box('a1', 'x.y'), box('a2', 'x_y')], ['x_y']],
+    ['another mailbox', [box('a2', 'x_y'), box('a3', 'x_y', 'z')], [box('a1', 'x.y')], ['x.y', 'x.y/z']],
+    ['one of two', [box('a1', 'x_y')], [box('a1', 'x.y'), box('a2', 'x_y')], ['x.y']],
     ['what it does not have', [box('a2', 'x_y')], [box('a1', 'other')], ['x_y']],
   ])('%s', (_, own, theirs, names) => {
     expect(namesTold(own, theirs)).toEqual(names);

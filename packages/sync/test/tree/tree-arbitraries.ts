@@ -21,36 +21,39 @@ export interface World {
   readonly sameInbox: boolean;
 }
 
-const part = fc.constantFrom('a', 'b', 'c', 'd');
-const path = fc.oneof(
-  { weight: 3, arbitrary: fc.array(part, { minLength: 1, maxLength: 3 }) },
-  { weight: 1, arbitrary: fc.array(part, { minLength: 1, maxLength: 2 }).map((parts) => ['INBOX', ...parts]) },
-);
-const action: fc.Arbitrary<UserAction> = fc.record({
-  kind: fc.constantFrom(
-    'create',
-    'delete',
-    'rename',
-    'rename',
-    'rename',
-    'swap',
-    'subscribe',
-    'unsubscribe',
-    'mkdir',
-    'rmdir',
-  ),
-  path,
-  to: path,
-  wait: fc.constantFrom(0, 0, 1),
-});
+const pathsOf = (part: fc.Arbitrary<string>): fc.Arbitrary<MailboxPath> =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.array(part, { minLength: 1, maxLength: 3 }) },
+    { weight: 1, arbitrary: fc.array(part, { minLength: 1, maxLength: 2 }).map((parts) => ['INBOX', ...parts]) },
+  );
+const actionsOn = (path: fc.Arbitrary<MailboxPath>): fc.Arbitrary<UserAction> =>
+  fc.record({
+    kind: fc.constantFrom(
+      'create',
+      'delete',
+      'rename',
+      'rename',
+      'rename',
+      'swap',
+      'subscribe',
+      'unsubscribe',
+      'mkdir',
+      'rmdir',
+    ),
+    path,
+    to: path,
+    wait: fc.constantFrom(0, 0, 1),
+  });
 
-/** Up to ten mailboxes, and a dozen actions on each side. */
-export const worlds: fc.Arbitrary<World> = fc.record({
-  base: fc.array(path, { maxLength: 10 }),
-  a: fc.array(action, { maxLength: 12 }),
-  b: fc.array(action, { maxLength: 12 }),
-  sameInbox: fc.boolean(),
-});
+/** Up to ten mailboxes, and a dozen actions on each side, with names of these parts. */
+export function worldsOf(part: fc.Arbitrary<string>): fc.Arbitrary<World> {
+  const path = pathsOf(part);
+  const acts = fc.array(actionsOn(path), { maxLength: 12 });
+  return fc.record({ base: fc.array(path, { maxLength: 10 }), a: acts, b: acts, sameInbox: fc.boolean() });
+}
+
+/** With names that every store can have. */
+export const worlds: fc.Arbitrary<World> = worldsOf(fc.constantFrom('a', 'b', 'c', 'd'));
 
 /** Both stores after their users' actions; actions that a store refuses are left out, as a user would see an error. */
 export function build(
