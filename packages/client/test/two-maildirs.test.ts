@@ -1,5 +1,5 @@
 /** Runs of both sides on this machine: what they do to the mail. */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test } from '@jest/globals';
@@ -64,6 +64,21 @@ test('backup undoes what the destination has more', async () => {
   expect((await place.dsync(...backup)).status).toBe(0);
   expect([place.subjects('b'), place.subjects('b', '.Extra')]).toEqual([['one S'], []]);
   expect(place.subjects('a')).toEqual(['one S']);
+});
+
+test.each(['native', 'dovecot'])('keywords that no IMAP client could have set go along (%s)', async (dialect) => {
+  using place = new Place();
+  place.deliver('a', 'one', { flags: 'Sabc' });
+  const keywords = '0 with(parens)\n1 100%*\n2 "été"]{\n';
+  writeFileSync(join(place.maildir('a'), 'dovecot-keywords'), keywords);
+  expect(await place.sync('--dialect', dialect)).toMatchObject({ status: 0, stderr: '' });
+  expect(place.subjects('b')).toEqual(['one Sabc']);
+  const words = (side: 'a' | 'b'): string[] =>
+    readFileSync(join(place.maildir(side), 'dovecot-keywords'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((l) => l.slice(2));
+  expect(words('b').toSorted()).toEqual(words('a').toSorted());
 });
 
 test.each([[[]], [['-R']]])(

@@ -191,8 +191,11 @@ function keywordsOf(
   return { keywords, addedKeywords, removedKeywords };
 }
 
-/** An IMAP keyword: an atom (RFC 9051 `flag-keyword`); 8-bit text, which some stores have, is let through. */
+/**
+ * What a store can have for a keyword. IMAP allows less (RFC 9051 `flag-keyword`), but a Maildir has what any program has
+ * written into its list, and one such name must not keep all mail from being synchronised.
+ */
 function isKeyword(name: string): boolean {
   // oxlint-disable-next-line no-control-regex
-  return name.length > 0 && name.length <= 255 && !/[\u0000-\u0020\u007f(){%*"\\\]]/.test(name);
+  return name.length > 0 && name.length <= 255 && !/^\\|[\s\u0000-\u0020\u007f]/.test(name);
 }
