@@ -78,7 +78,8 @@ function finalNames(side: Side, items: readonly Item[], context: TreeMergeContex
       const path = wantedName(side, item, names, context);
       return { item, path, right: rightTo(path, side, item) };
     });
-    wanted.sort((a, b) => a.right - b.right || byRight(a.item, b.item));
+    // Who has it already needs no comparison: no two of these are called alike.
+    wanted.sort((a, b) => a.right - b.right || (a.right === PRESENT ? 0 : byRight(a.item, b.item)));
     for (const { item, path, right } of wanted) {
       // A name that is only in place of another one would be above mailboxes that are not below this one elsewhere.
       const isTaken = (name: MailboxPath): boolean =>
