@@ -23,7 +23,6 @@ import type { MailboxTalk } from './mailbox-talk.ts';
 import { receiveTrack } from './receive-track.ts';
 import { sendTrack } from './send-track.ts';
 import type { Session } from './session.ts';
-import { reasonOf } from './went-away.ts';
 
 /** What a conversation came to, for the report, the new state and the journal. */
 export interface MailboxOutcome {
@@ -52,7 +51,7 @@ export async function talkAboutMailbox(session: Session, talk: MailboxTalk): Pro
   await allEnded([sendTrack(exchange), receiveTrack(exchange)], (reason) => {
     for (const waiting of [planned, requested, sent, applied, peerState]) waiting.reject(reason);
     // The other track may be waiting for the peer; nothing more can come of this session.
-    void session.channel.abort(reasonOf(reason));
+    session.failure.note(reason);
   });
   return await outcomeOf(exchange);
 }

@@ -10,6 +10,7 @@ import type { MailCounts, SyncObserver, SyncReport, TreeCounts } from '../report
 import type { SyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { equalState, provenEqual, recentSettled } from './announce-mailbox.ts';
+import { FirstFailure } from './first-failure.ts';
 import { masterRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { expectKind } from './receive.ts';
@@ -19,7 +20,6 @@ import { announceMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
 import { countTree, type TreeOutcome } from './tree-outcome.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
-import { duringRun, reasonOf } from './went-away.ts';
 
 /**
  * Synchronises `store` with the peer at the other end of `channel`, which is not closed here.
@@ -35,6 +35,7 @@ export async function runMaster(
   hostname: string = machineName(),
   maxKeywordLength: number = MAX_KEYWORD_LENGTH,
 ): Promise<SyncReport> {
+  const failure = new FirstFailure(channel);
   const rules = masterRules(options);
   const given = rules.algorithm === 'state' ? options.state : null;
   try {
@@ -53,6 +54,7 @@ export async function runMaster(
       onlyAsks: rules.dryRun && !peerIsOurs(channel),
       sending: new Mutex(),
       maxKeywordLength,
+      failure,
       notes: newNotes(),
     };
     return await withUserLock(session, async () => {
@@ -63,9 +65,7 @@ export async function runMaster(
       return await finish(session, trees);
     });
   } catch (thrown) {
-    const error = duringRun(thrown);
-    await channel.abort(reasonOf(error));
-    throw error;
+    throw await failure.end(thrown);
   }
 }
 
@@ -99,9 +99,7 @@ async function syncMailboxes(session: Session, mailboxes: readonly MergedMailbox
     if (!skippedByTree(session, merged)) todo.push(merged);
     else if (merged.local && merged.remote) notes.state.set(merged.guid, equalState(merged.local, merged.remote));
   }
-  const inFlight = new InFlight(channel.window, (reason) => {
-    void channel.abort(reasonOf(reason));
-  });
+  const inFlight = new InFlight(channel.window, (reason) => session.failure.note(reason));
   for (const [index, merged] of todo.entries()) {
     await inFlight.start(async () => {
       observer.mailboxStarted?.(merged.localPath, index, todo.length);

@@ -9,6 +9,7 @@ import type { MailboxReport, SyncObserver, TreeCounts } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { MergedMailbox } from '../tree/tree-plan.ts';
 import { isSpecialUse } from '../tree/selection.ts';
+import { FirstFailure } from './first-failure.ts';
 import { type SessionRules, slaveRules } from './handshake.ts';
 import { InFlight } from './in-flight.ts';
 import { receiveList } from './receive.ts';
@@ -17,7 +18,6 @@ import { newNotes, type Session, storeForRun } from './session.ts';
 import { answerMailbox } from './sync-mailbox.ts';
 import { mergeTrees } from './sync-trees.ts';
 import { whoLocks, withUserLock } from './user-lock.ts';
-import { duringRun, reasonOf } from './went-away.ts';
 
 /** What a served run did here. The peer has been told the counts, the warnings, and whether anything was unexpected. */
 export interface SlaveReport {
@@ -40,6 +40,7 @@ export async function runSlave(
   hostname: string = machineName(),
   maxKeywordLength: number = MAX_KEYWORD_LENGTH,
 ): Promise<SlaveReport> {
+  const failure = new FirstFailure(channel);
   try {
     const rules = rulesOf(channel, observer);
     const view = storeForRun(store, rules);
@@ -55,6 +56,7 @@ export async function runSlave(
       onlyAsks: false,
       sending: new Mutex(),
       maxKeywordLength,
+      failure,
       notes: newNotes(),
     };
     return await withUserLock(session, async () => {
@@ -62,9 +64,7 @@ export async function runSlave(
       return await serve({ ...session, common });
     });
   } catch (thrown) {
-    const error = duringRun(thrown);
-    await channel.abort(reasonOf(error));
-    throw error;
+    throw await failure.end(thrown);
   }
 }
 
@@ -85,9 +85,7 @@ async function serve(session: Session): Promise<SlaveReport> {
   const { channel, notes } = session;
   const trees = await mergeTrees(session);
   const byGuid = new Map<MailboxGuid, MergedMailbox>(trees.mailboxes.map((merged) => [merged.guid, merged]));
-  const inFlight = new InFlight(channel.window, (reason) => {
-    void channel.abort(reasonOf(reason));
-  });
+  const inFlight = new InFlight(channel.window, (reason) => session.failure.note(reason));
   for (;;) {
     // Where mailboxes come one after the other, whoever asks for the next one takes messages of the present one.
     await inFlight.room();

@@ -6,6 +6,7 @@ import { SyncError } from '../errors.ts';
 import type { MailboxReport, SyncObserver } from '../report.ts';
 import type { MailboxSyncState, SyncState } from '../state/sync-state.ts';
 import type { Yielding } from '../tree/yield-numbers.ts';
+import type { FirstFailure } from './first-failure.ts';
 import type { SessionRules } from './handshake.ts';
 
 /** One run, as all its parts see it. */
@@ -32,6 +33,7 @@ export interface Session {
   readonly sending: Mutex;
   /** Of keywords that a Dovecot at the other end takes, bytes. */
   readonly maxKeywordLength: number;
+  readonly failure: FirstFailure;
   /** Filled while the run goes on. */
   readonly notes: RunNotes;
 }

@@ -17,7 +17,6 @@ import { askForTree } from './dry-run.ts';
 import { backUpNothing, isMissingSource } from './missing-source.ts';
 import { peerIsOurs, type Session } from './session.ts';
 import { countTree, noteAdoptions, treeContext, type TreeOutcome } from './tree-outcome.ts';
-import { reasonOf } from './went-away.ts';
 
 /** Exchanges the trees, merges them and carries out the own part, unless it is a dry run. */
 export async function mergeTrees(session: Session): Promise<TreeOutcome> {
@@ -150,8 +149,6 @@ async function exchange(session: Session, sent: (full: TreeSnapshot) => TreeSnap
   const receive = async (): Promise<void> => {
     remote = await receiveTree(channel.session);
   };
-  await allEnded([send(local), receive()], (reason) => {
-    void channel.abort(reasonOf(reason));
-  });
+  await allEnded([send(local), receive()], (reason) => session.failure.note(reason));
   return { local, remote: remote ?? local };
 }
