@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { counted, monotonicMs } from '@dsync/protocol';
+import { monotonicMs } from '@dsync/protocol';
 
 import { isErrno, StoreError } from '../errors.ts';
 import { adopt, type Ownership } from './files.ts';
@@ -37,9 +37,10 @@ export async function takeFcntlLock(path: string, options: FcntlLockOptions): Pr
     if (fd !== null) return new Held(path, fd);
     if (monotonicMs() >= deadline) {
       const holder = holderOf(path);
+      // A Dovecot's words, for which somebody may look in a log: of one it says seconds as well.
       throw new StoreError(
         'Locked',
-        `${options.failure}: Timed out after ${counted(Math.ceil(options.timeoutMs / 1000), 'second')} (WRITE lock held by ${holder === null ? 'another process' : `pid ${holder}`})`,
+        `${options.failure}: Timed out after ${Math.ceil(options.timeoutMs / 1000)} seconds (WRITE lock held by ${holder === null ? 'another process' : `pid ${holder}`})`,
       );
     }
     await sleep(wait);

@@ -24,7 +24,7 @@ describe('the lock of a user', () => {
     await expect(takeUserLock(home, 20)).rejects.toMatchObject({
       code: 'Locked',
       exit: 75,
-      message: `Couldn't lock .dovecot-sync.lock in the user's home: Timed out after 1 second (WRITE lock held by pid ${process.pid})`,
+      message: `Couldn't lock .dovecot-sync.lock in the user's home: Timed out after 1 seconds (WRITE lock held by pid ${process.pid})`,
     });
     const second = takeUserLock(home, 10_000);
     await first[Symbol.asyncDispose]();
