@@ -23,11 +23,7 @@ export function stepChange(step: JournalStep): Change {
   const put = [...(step.put ?? [])];
   const mails = pageChanges(step.remove ?? [], put, mailBytes);
   const expunged = pageChanges([], step.expunged ?? [], expungeBytes);
-  const unexpunged = pageChanges(
-    put.map(({ uid }) => uid),
-    [],
-    expungeBytes,
-  );
+  const unexpunged = put.map(({ uid }) => uid);
   const others = [...(step.attributes ?? [])].map((attribute) => attributeRow(guid, attribute));
   others.push(headRow(step.head));
   return (db) => {
@@ -36,7 +32,8 @@ export function stepChange(step: JournalStep): Change {
       for (const kind of [ROW.mails, ROW.expunges, ROW.private]) removeAll(db, guidKey(kind, guid));
     changePages(db, ROW.expunges, guid, expunged);
     changePages(db, ROW.mails, guid, mails);
-    if (hasAny(db, guidKey(ROW.expunges, guid))) changePages(db, ROW.expunges, guid, unexpunged);
+    if (unexpunged.length > 0 && hasAny(db, guidKey(ROW.expunges, guid)))
+      changePages(db, ROW.expunges, guid, pageChanges(unexpunged, [], expungeBytes));
     for (const row of others) putRow(db, row);
     db.removeSync(guidKey(ROW.deleted, guid));
   };
