@@ -126,51 +126,46 @@ describe('files that are not what they must be', () => {
   });
 });
 
+/** A disk of one MiB at a new folder. */
+function smallDisk(path: string): Disposable & { readonly path: string } {
+  mkdirSync(path);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'dsync-test', path]);
+  return { path, [Symbol.dispose]: () => execFileSync('umount', [path]) };
+}
+
 describeWith(['root'], 'a machine that fails', () => {
   test('a disk that is full is 75; with room again, the run completes', async () => {
     await using folder = temporaryFolder('hostile');
-    const disk = join(folder.path, 'far');
-    mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'dsync-test', disk]);
-    try {
-      const pair = await syncedPair(folder);
-      for (let n = 10; n < 40; n += 1) pair.deliver('near', `17000000${n}.M${n}P1`, n % 2 === 0 ? '' : '.Sent', 60_000);
-      const run = (): Promise<Ended> => dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`]);
-      const before = snapshotOf(pair.far);
-      const ended = await run();
-      expect(ended).toMatchObject({ status: 75, stderr: expect.stringMatching(/ENOSPC|no space|full/i) });
-      expect(oneLine(ended.stderr)).toBe(true);
-      expect(snapshotOf(pair.far)).toEqual(before);
-      execFileSync('mount', ['-o', 'remount,size=16m', disk]);
-      expect(await run()).toEqual({ status: 0, stderr: '' });
-      expect(mailsIn(pair.far)).toEqual(mailsIn(pair.near));
-    } finally {
-      execFileSync('umount', [disk]);
-    }
+    using disk = smallDisk(join(folder.path, 'far'));
+    const pair = await syncedPair(folder);
+    for (let n = 10; n < 40; n += 1) pair.deliver('near', `17000000${n}.M${n}P1`, n % 2 === 0 ? '' : '.Sent', 60_000);
+    const run = (): Promise<Ended> => dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`]);
+    const before = snapshotOf(pair.far);
+    const ended = await run();
+    expect(ended).toMatchObject({ status: 75, stderr: expect.stringMatching(/ENOSPC|no space|full/i) });
+    expect(oneLine(ended.stderr)).toBe(true);
+    expect(snapshotOf(pair.far)).toEqual(before);
+    execFileSync('mount', ['-o', 'remount,size=16m', disk.path]);
+    expect(await run()).toEqual({ status: 0, stderr: '' });
+    expect(mailsIn(pair.far)).toEqual(mailsIn(pair.near));
   });
 
   test('a disk with hardly any room is told of in one line, whatever it is that does not fit', async () => {
     await using folder = temporaryFolder('hostile');
-    const disk = join(folder.path, 'far');
-    mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'dsync-test', disk]);
-    try {
-      const pair = await syncedPair(folder);
-      const filler = join(disk, 'filler');
-      for (let kib = 4; kib <= 48; kib += 4) {
-        writeFileSync(filler, '');
-        expect(() => appendFileSync(filler, Buffer.alloc(2_000_000))).toThrow('ENOSPC');
-        truncateSync(filler, statSync(filler).size - kib * 1024);
-        pair.deliver('near', `17000000${10 + kib}.M${kib}P1`);
-        const { stderr } = await dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`]);
-        expect(stderr).toMatch(/^(?:dsync\(anna\): Error: [^\n]*\n)?$/);
-      }
-      rmSync(filler);
-      expect((await dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`])).status).toBe(0);
-      expect(mailsIn(pair.far)).toEqual(mailsIn(pair.near));
-    } finally {
-      execFileSync('umount', [disk]);
+    using disk = smallDisk(join(folder.path, 'far'));
+    const pair = await syncedPair(folder);
+    const filler = join(disk.path, 'filler');
+    for (let kib = 4; kib <= 48; kib += 4) {
+      writeFileSync(filler, '');
+      expect(() => appendFileSync(filler, Buffer.alloc(2_000_000))).toThrow('ENOSPC');
+      truncateSync(filler, statSync(filler).size - kib * 1024);
+      pair.deliver('near', `17000000${10 + kib}.M${kib}P1`);
+      const { stderr } = await dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`]);
+      expect(stderr).toMatch(/^(?:dsync\(anna\): Error: [^\n]*\n)?$/);
     }
+    rmSync(filler);
+    expect((await dsync(pair.near, ['sync', '-u', 'anna', `maildir:${pair.far}`])).status).toBe(0);
+    expect(mailsIn(pair.far)).toEqual(mailsIn(pair.near));
   });
 
   test.each([
