@@ -58,7 +58,7 @@ export const MAX_PREAMBLE_LINES = 64;
 export const MAX_FEATURES = 64;
 
 /** Mailboxes in flight that we offer unless asked otherwise. */
-export const DEFAULT_WINDOW = 32;
+export const DEFAULT_WINDOW = 64;
 
 /** Largest number of mailboxes in flight that can be offered. */
 export const MAX_WINDOW = 64;

@@ -91,6 +91,9 @@ async function sendStates(channel: Channel, states: SyncState): Promise<void> {
   await channel.session.send({ kind: 'listEnd' });
 }
 
+/** Mails of all mailboxes that are under way at once, unless it is one mailbox: their lists are in memory, at both ends. */
+const MAILS_IN_FLIGHT = 20_000;
+
 /** Every mailbox that the trees do not prove equal, several at a time where the channel allows it. */
 async function syncMailboxes(session: Session, mailboxes: readonly MergedMailbox[]): Promise<void> {
   const { channel, observer, notes } = session;
@@ -99,12 +102,16 @@ async function syncMailboxes(session: Session, mailboxes: readonly MergedMailbox
     if (!skippedByTree(session, merged)) todo.push(merged);
     else if (merged.local && merged.remote) notes.state.set(merged.guid, equalState(merged.local, merged.remote));
   }
-  const inFlight = new InFlight(channel.window, (reason) => session.failure.note(reason));
+  const limits = { items: channel.window, weight: MAILS_IN_FLIGHT };
+  const inFlight = new InFlight(limits, (reason) => session.failure.note(reason));
   for (const [index, merged] of todo.entries()) {
-    await inFlight.start(async () => {
-      observer.mailboxStarted?.(merged.localPath, index, todo.length);
-      await announceMailbox(session, merged);
-    });
+    await inFlight.start(
+      async () => {
+        observer.mailboxStarted?.(merged.localPath, index, todo.length);
+        await announceMailbox(session, merged);
+      },
+      Math.max(merged.local?.messages ?? 0, merged.remote?.messages ?? 0),
+    );
   }
   await inFlight.end();
 }

@@ -85,7 +85,8 @@ async function serve(session: Session): Promise<SlaveReport> {
   const { channel, notes } = session;
   const trees = await mergeTrees(session);
   const byGuid = new Map<MailboxGuid, MergedMailbox>(trees.mailboxes.map((merged) => [merged.guid, merged]));
-  const inFlight = new InFlight(channel.window, (reason) => session.failure.note(reason));
+  // How many mails are under way at once is left to the master, who knows what comes.
+  const inFlight = new InFlight({ items: channel.window, weight: Infinity }, (reason) => session.failure.note(reason));
   for (;;) {
     // Where mailboxes come one after the other, whoever asks for the next one takes messages of the present one.
     await inFlight.room();
