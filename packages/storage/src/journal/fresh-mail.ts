@@ -16,8 +16,10 @@ export function freshMail(
     keywords: normalKeywords(mail.keywords),
     addedFlags: 0,
     removedFlags: 0,
-    addedKeywords: [],
-    removedKeywords: [],
+    addedKeywords: NONE,
+    removedKeywords: NONE,
     name: mail.name,
   };
 }
+
+const NONE: readonly string[] = [];

@@ -1,9 +1,14 @@
 /** Compact bytes of the journal's rows: numbers of 7 bits a byte, texts with their length before them. */
 import { Buffer } from 'node:buffer';
 
+/** Rows share the memory of so many bytes, since there may be tens of thousands; they are let go of together. */
+const SHARED_BYTES = 32 * 1024;
+
 /** Writes row after row; `take` gives the bytes of one. */
 export class RowWriter {
-  #buffer = Buffer.allocUnsafe(512);
+  #buffer = Buffer.alloc(0);
+  /** Where the row begins that is being written. */
+  #from = 0;
   #at = 0;
 
   /** A number from 0 to 2^53 − 1. */
@@ -54,16 +59,19 @@ export class RowWriter {
 
   /** The bytes so far; the writer begins anew. */
   take(): Buffer {
-    const bytes = Buffer.from(this.#buffer.subarray(0, this.#at));
-    this.#at = 0;
+    const bytes = this.#buffer.subarray(this.#from, this.#at);
+    this.#from = this.#at;
     return bytes;
   }
 
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#at + bytes));
-    this.#buffer.copy(larger, 0, 0, this.#at);
-    this.#buffer = larger;
+    const written = this.#at - this.#from;
+    const next = Buffer.allocUnsafeSlow(Math.max(SHARED_BYTES, (written + bytes) * 2));
+    this.#buffer.copy(next, 0, this.#from, this.#at);
+    this.#buffer = next;
+    this.#from = 0;
+    this.#at = written;
   }
 }
 

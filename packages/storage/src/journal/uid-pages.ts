@@ -45,15 +45,17 @@ export function pageChanges<T extends { readonly uid: number }>(
  * @param before undefined: there was none
  */
 export function changedPage(before: Buffer | undefined, change: PageChange): Buffer | null {
-  const places: (Buffer | null)[] = Array.from({ length: UIDS_PER_PAGE }, () => null);
+  const places: (Buffer | null | undefined)[] = [];
   for (const row = new RowReader(before ?? EMPTY); !row.atEnd;) {
     const place = row.number();
     must(place < UIDS_PER_PAGE);
     places[place] = row.bytes(row.number());
   }
   for (const [place, bytes] of change) places[place] = bytes;
-  for (const [place, bytes] of places.entries())
-    if (bytes !== null) writer.number(place).number(bytes.length).bytes(bytes);
+  for (let place = 0; place < UIDS_PER_PAGE; place++) {
+    const bytes = places[place];
+    if (bytes) writer.number(place).number(bytes.length).bytes(bytes);
+  }
   const value = writer.take();
   return value.length === 0 ? null : value;
 }

@@ -28,6 +28,9 @@ export interface Placed extends Readonly<Entry> {
  *   only when both come up at the same time
  */
 export function linkMails(local: readonly MailRecord[], remote: readonly MailRecord[], sameUidFirst: boolean): Entry[] {
+  // A first copy has nothing to link.
+  if (remote.length === 0) return local.map((mail) => ({ local: mail, remote: null }));
+  if (local.length === 0) return remote.map((mail) => ({ local: null, remote: mail }));
   const entries: Entry[] = [];
   const twins = sameUidFirst ? twinsByUid(local, remote) : new Map<MailRecord, MailRecord>();
   const waiting = { local: new Map<string, Entry[]>(), remote: new Map<string, Entry[]>() };

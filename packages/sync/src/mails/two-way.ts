@@ -207,6 +207,7 @@ function copySources(
   placed: readonly Placed[],
   side: 'local' | 'remote',
 ): ReadonlyMap<string, Uid> {
+  if (mails.length === 0) return NO_SOURCES;
   const wanted = new Set<string>();
   for (const entry of placed) {
     const { guid } = entry.local ?? entry.remote ?? {};
