@@ -38,6 +38,7 @@ export function watchChannel(channel: Channel, point: Point, action: () => Promi
         if (point === 'first request' && message.kind === 'mailRequest') await once();
         return message;
       },
+      ready: () => null,
     };
   };
   return new Proxy(channel, {

@@ -33,6 +33,12 @@ export interface Conversation {
    * @throws {ProtocolError} `Closed` at the end of the stream; `PeerFailed` when the peer said `done` here
    */
   receive(): Promise<Received>;
+
+  /**
+   * The next message if it is here already; null: it must be waited for with `receive`. For long lists.
+   * @throws {ProtocolError} as `receive`
+   */
+  ready(): Received | null;
 }
 
 /** Who is at the other end, known once both handshakes were exchanged. */

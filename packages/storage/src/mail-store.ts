@@ -197,10 +197,11 @@ export interface CommitResult {
  */
 export interface MailboxTransaction extends AsyncDisposable {
   /**
-   * Stores bytes as a new mail that becomes visible at commit.
+   * Stores bytes as a new mail that becomes visible at commit. Undefined: it is stored already, so that a long list of
+   * small mails waits for nothing.
    * @throws {StoreError} `DiskFull`, `Permission`, `Temporary`; whatever reading `body` throws (then nothing of it stays)
    */
-  save(mail: NewMail, body: Body): Promise<void>;
+  save(mail: NewMail, body: Body): Promise<void> | undefined;
   /** One more mail with the bytes of `from`, a mail of this mailbox that may be expunged in the same transaction. */
   copy(from: Uid, mail: PlacedMail): void;
   /** Gives a mail another UID (≥ UIDNEXT); everything else of it stays. The old UID becomes expunged. */

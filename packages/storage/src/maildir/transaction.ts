@@ -59,21 +59,15 @@ export class MaildirTransaction implements MailboxTransaction {
     };
   }
 
-  async save(mail: NewMail, body: Body): Promise<void> {
-    this.#use();
-    if (this.#work.saved.length === 0) this.#box.folder.makeMissing(this.#owner);
-    this.#underWay++;
+  save(mail: NewMail, body: Body): Promise<void> | undefined {
+    if (!(body instanceof Uint8Array)) return this.#saveStream(mail, body);
     try {
-      const saved = body instanceof Uint8Array ? this.#saveWhole(mail, body) : await this.#saveStream(mail, body);
-      if (this.#ended) {
-        attempt(() => fs.rmSync(this.#temporary(saved), { force: true }));
-        this.#mustBeOpen();
-      }
-      this.#work.saved.push(saved);
-    } finally {
-      this.#underWay--;
+      this.#beginSave();
+      this.#work.saved.push(this.#saveWhole(mail, body));
+    } catch (cause) {
+      return Promise.reject(StoreError.from(cause, `cannot save a mail in ${this.#box.print}`));
     }
-    await breathe();
+    return breathe();
   }
 
   copy(from: Uid, mail: PlacedMail): void {
@@ -139,19 +133,36 @@ export class MaildirTransaction implements MailboxTransaction {
     this.#tidy();
   }
 
+  #beginSave(): void {
+    this.#use();
+    if (this.#work.saved.length === 0) this.#box.folder.makeMissing(this.#owner);
+  }
+
   #saveWhole(mail: NewMail, body: Uint8Array): SavedMail {
     const saved = this.#name(mail, measure(body));
-    try {
-      const file = { path: this.#temporary(saved), received: mail.received, owner: this.#owner };
-      this.#ownsByItself = writeWhole(file, body, !this.#ownsByItself);
-    } catch (cause) {
-      throw StoreError.from(cause, `cannot save a mail in ${this.#box.print}`);
-    }
+    const file = { path: this.#temporary(saved), received: mail.received, owner: this.#owner };
+    this.#ownsByItself = writeWhole(file, body, !this.#ownsByItself);
     this.#work.bytes += body.length;
     return saved;
   }
 
-  async #saveStream(mail: NewMail, body: Exclude<Body, Uint8Array>): Promise<SavedMail> {
+  async #saveStream(mail: NewMail, body: Exclude<Body, Uint8Array>): Promise<void> {
+    this.#beginSave();
+    this.#underWay++;
+    try {
+      const saved = await this.#writeStream(mail, body);
+      if (this.#ended) {
+        attempt(() => fs.rmSync(this.#temporary(saved), { force: true }));
+        this.#mustBeOpen();
+      }
+      this.#work.saved.push(saved);
+    } finally {
+      this.#underWay--;
+    }
+    await breathe();
+  }
+
+  async #writeStream(mail: NewMail, body: Exclude<Body, Uint8Array>): Promise<SavedMail> {
     const { folder } = this.#box;
     // Its name holds its size, which is known only at the end.
     const first = folder.path(this.#work.workshop.name(`new/${randomBytes(8).toString('hex')}`));
@@ -223,8 +234,13 @@ async function* watch(body: AsyncIterable<Uint8Array>, failed: (cause: unknown) 
 
 let stretch = 0;
 
-async function breathe(): Promise<void> {
-  if (monotonicMs() - stretch < STRETCH_MS) return;
-  await new Promise((resolve) => setImmediate(resolve));
-  stretch = monotonicMs();
+/** Undefined while there is no need for it. */
+function breathe(): Promise<void> | undefined {
+  if (monotonicMs() - stretch < STRETCH_MS) return undefined;
+  return new Promise((resolve) => {
+    setImmediate(() => {
+      stretch = monotonicMs();
+      resolve();
+    });
+  });
 }

@@ -129,7 +129,7 @@ export function transactionSuite(factory: StoreFactory): void {
     const mailbox = await stage.mailbox();
     await using transaction = await mailbox.begin();
     const numbers = Array.from({ length: 40 }, (_, i) => i + 1);
-    await Promise.all(numbers.map((n) => transaction.save(newMail(n, `m${n}`), bodyOf(`m${n}`))));
+    await Promise.all(numbers.map(async (n) => await transaction.save(newMail(n, `m${n}`), bodyOf(`m${n}`))));
     expect(await transaction.commit()).toMatchObject({ saved: 40 });
     const again = await stage.mailbox();
     expect(await contents(again)).toBe(numbers.map((n) => `${n}=m${n}`).join(' '));

@@ -176,6 +176,10 @@ class Nobody implements Conversation {
     return Promise.resolve();
   }
 
+  ready(): null {
+    return null;
+  }
+
   receive(): Promise<Received> {
     const next = this.#left.shift();
     return next === undefined ? Promise.reject(new ProtocolError('Closed', 'nobody is there')) : Promise.resolve(next);

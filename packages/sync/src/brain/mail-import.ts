@@ -10,6 +10,7 @@ import type { MailOperation, MailPlan } from '../mails/mail-plan.ts';
 import type { MailCounts } from '../report.ts';
 
 type SaveOperation = Extract<MailOperation, { op: 'save' }>;
+type MailMessage = Extract<Received, { kind: 'mail' }>;
 
 /** Mails after which a block is committed, when the plan allows blocks. Small enough to lose little work, large enough to share disk flushes. */
 const BLOCK_MAILS = 5_000;
@@ -90,19 +91,20 @@ export class MailImport implements AsyncDisposable {
   }
 
   /**
-   * Stores one received mail under every UID that the plan has for it.
+   * Stores one received mail under every UID that the plan has for it. Undefined: it is done already.
    * @throws {ProtocolError} what reading its bytes throws; {StoreError} what storing it throws
    */
-  async take(mail: Extract<Received, { kind: 'mail' }>): Promise<void> {
+  take(mail: MailMessage): Promise<void> | undefined {
     const operations = this.#byUid ? this.#claimByUid(mail.uid) : this.#claim(mail.guid, mail.uid);
-    if (operations.length === 0) throw new ProtocolError('Unexpected', 'the peer sent a mail that nobody asked for');
+    const [first] = operations;
+    if (first === undefined) throw new ProtocolError('Unexpected', 'the peer sent a mail that nobody asked for');
     this.received += operations.length;
     for (const { uid } of operations) this.#come.add(uid);
     // Vanished at the other side since it was announced: the next run is told why.
-    if (mail.body === undefined) return;
-    const body = operations.length > 1 ? await whole(mail.body) : mail.body;
-    for (const operation of operations) await this.#save(operation, mail, body);
-    await this.#commitBlock();
+    if (mail.body === undefined) return undefined;
+    if (operations.length > 1) return this.#saveCopies(operations, mail, mail.body);
+    const saving = this.#save(first, mail, mail.body);
+    return saving === undefined && !this.#isBlockFull ? undefined : this.#commitBlock(saving);
   }
 
   /** Does the rest of the plan and makes everything durable and visible. */
@@ -136,7 +138,14 @@ export class MailImport implements AsyncDisposable {
     return claimed;
   }
 
-  async #save(operation: SaveOperation, mail: Extract<Received, { kind: 'mail' }>, body: Body): Promise<void> {
+  /** Only a mailbox that holds one mail several times comes here. */
+  async #saveCopies(operations: readonly SaveOperation[], mail: MailMessage, body: Body): Promise<void> {
+    const bytes = await whole(body);
+    for (const operation of operations) await this.#save(operation, mail, bytes);
+    await this.#commitBlock(undefined);
+  }
+
+  #save(operation: SaveOperation, mail: MailMessage, body: Body): Promise<void> | undefined {
     const newMail: NewMail = {
       ...placed(operation),
       received: mail.received ?? 0,
@@ -146,11 +155,9 @@ export class MailImport implements AsyncDisposable {
       ...(mail.pop3Order === undefined ? {} : { pop3Order: mail.pop3Order }),
     };
     this.#blockMails += 1;
-    if (!(body instanceof Uint8Array)) {
-      return await this.#transaction.save(newMail, this.#counted(body));
-    }
+    if (!(body instanceof Uint8Array)) return this.#transaction.save(newMail, this.#counted(body));
     this.#count(body.length);
-    await this.#transaction.save(newMail, body);
+    return this.#transaction.save(newMail, body);
   }
 
   async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -165,10 +172,15 @@ export class MailImport implements AsyncDisposable {
     this.#blockBytes += bytes;
   }
 
-  async #commitBlock(): Promise<void> {
+  get #isBlockFull(): boolean {
     const enough = Math.max(BLOCK_MAILS, (this.received - this.#blockMails) * BLOCK_PART);
-    if (!this.#inBlocks || (this.#blockMails < enough && this.#blockBytes < BLOCK_BYTES)) return;
-    if (!this.#hasNoGap()) return;
+    return this.#inBlocks && (this.#blockMails >= enough || this.#blockBytes >= BLOCK_BYTES);
+  }
+
+  /** @param saving what has to be waited for first */
+  async #commitBlock(saving: Promise<void> | undefined): Promise<void> {
+    await saving;
+    if (!this.#isBlockFull || !this.#hasNoGap()) return;
     await this.#committing;
     this.#committing = this.#transaction.commit().then((result) => void this.#results.push(result));
     // It is awaited later, and then tells its error.
@@ -245,7 +257,7 @@ function placed(operation: {
   return { uid, guid, flags, keywords, modseq };
 }
 
-/** A body that is needed more than once; only a mailbox that holds one mail several times comes here. */
+/** A body that is needed more than once. */
 async function whole(body: Body): Promise<Uint8Array> {
   if (body instanceof Uint8Array) return body;
   const chunks: Uint8Array[] = [];

@@ -32,10 +32,10 @@ export async function receiveMails(
       return undefined;
     }
   };
-  await receiveList(conversation, 'mail', 'mails', async (mail) => {
-    if (gone) await ignoreBody(mail.body);
-    else await unlessGone(mails.take(mail));
-    observer.mailsReceived?.(view.path, mails.received, mails.wanted, mails.bytes);
+  const tell = (): void => observer.mailsReceived?.(view.path, mails.received, mails.wanted, mails.bytes);
+  await receiveList(conversation, 'mail', 'mails', (mail) => {
+    const taking = gone ? ignoreBody(mail.body) : mails.take(mail);
+    return taking === undefined ? tell() : unlessGone(taking).then(tell);
   });
   // The commit gives mails other UIDs; the peer's requests name the present ones. The peer never waits for our commit
   // before it has read all mails, so waiting for it here cannot block both.

@@ -26,9 +26,9 @@ export async function receiveList<K extends Received['kind']>(
   take: (message: OfKind<K>) => Promise<void> | void,
 ): Promise<void> {
   for (;;) {
-    const message = await conversation.receive();
-    if (isKind(message, 'listEnd')) return;
     // Most lists are long and their messages short: nothing is waited for that need not be.
+    const message = conversation.ready() ?? (await conversation.receive());
+    if (isKind(message, 'listEnd')) return;
     const work = take(expectKind(message, kind, where));
     if (work !== undefined) await work;
   }

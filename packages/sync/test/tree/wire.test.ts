@@ -13,6 +13,7 @@ function said(messages: Iterable<Message>): Conversation {
   const left = [...messages];
   return {
     send: async () => undefined,
+    ready: () => null,
     receive: async (): Promise<Received> => {
       const next = left.shift();
       if (!next) throw new Error('nothing more was said');

@@ -33,6 +33,11 @@ export class SessionConversation implements Conversation {
     return this.#owner.send(message, body);
   }
 
+  /** Text is taken apart as it is asked for. */
+  ready(): null {
+    return null;
+  }
+
   async receive(): Promise<Received> {
     if (this.#treeTold && this.#owner.finished) return { kind: 'finish' };
     const message = await this.#owner.next((m) => !this.#treeTold || m.kind === 'finish');
@@ -105,6 +110,10 @@ export class MailboxConversation implements Conversation {
     if (wrong !== null) throw this.#owner.fail(wrong);
     this.#begun = true;
     return message;
+  }
+
+  ready(): null {
+    return null;
   }
 
   /** What makes a message impossible here, where a Dovecot would stop or crash. */

@@ -80,33 +80,28 @@ export class Inbox {
     this.#retired = true;
   }
 
-  receive(): Promise<Received> {
-    if (this.#open === null) {
-      try {
-        const ready = this.#decode();
-        if (ready !== null) return Promise.resolve(ready);
-      } catch (error) {
-        return Promise.reject(this.#port.fail(error));
+  /** The next message, if it and everything of a body before it have come; null: not yet. */
+  ready(): Received | null {
+    if (this.#open !== null) return null;
+    try {
+      for (;;) {
+        const message = this.#decode();
+        if (message !== null) return message;
+        const frame = this.#shift();
+        if (frame === null) return null;
+        this.#openBatch(frame);
       }
+    } catch (error) {
+      throw this.#port.fail(error);
     }
-    return this.#receiveLater();
   }
 
-  async #receiveLater(): Promise<Received> {
+  async receive(): Promise<Received> {
     if (this.#open !== null) await this.#open.skip();
     this.#open = null;
     for (;;) {
-      try {
-        const ready = this.#decode();
-        if (ready !== null) return ready;
-        const frame = this.#shift();
-        if (frame !== null) {
-          this.#openBatch(frame);
-          continue;
-        }
-      } catch (error) {
-        throw this.#port.fail(error);
-      }
+      const message = this.ready();
+      if (message !== null) return message;
       const frame = await this.#arrival();
       try {
         this.#openBatch(frame);

@@ -84,6 +84,11 @@ export class NativeConversation implements Conversation, Sending, Receiving {
     return this.inbox.receive().then(this.#check);
   }
 
+  ready(): Received | null {
+    const message = this.inbox.ready();
+    return message === null ? null : this.#check(message);
+  }
+
   readonly #check = (message: Received): Received => {
     const { kind } = message;
     if (!this.#kinds.has(kind)) throw this.fail(new ProtocolError('Unexpected', `${kind} cannot come here`));
