@@ -127,6 +127,11 @@ export class Box {
     const stamp = this.folder.stamp();
     const unchanged = this.#headIfUnchanged(stamp);
     if (unchanged !== null) return unchanged;
+    if (this.#isNew && this.head === null) {
+      // As we have made it, there is nothing to number and nothing to write down.
+      const view = readView(this.folder, stamp);
+      if (view.files.size === 0 && isComplete(view)) return this.#note(view);
+    }
     let lock: AsyncDisposable;
     try {
       lock = await this.lockUidlist();
@@ -138,7 +143,7 @@ export class Box {
       return this.#note(view);
     }
     try {
-      return await this.lookLocked();
+      return await this.lookLocked(stamp);
     } finally {
       await lock[Symbol.asyncDispose]();
     }
@@ -160,10 +165,13 @@ export class Box {
     this.head = written;
   }
 
-  /** The same for one who holds the uidlist's lock. */
-  async lookLocked(): Promise<JournalHead> {
+  /**
+   * The same for one who holds the uidlist's lock.
+   * @param stamp made before: what happened since is read, and will be looked at once more
+   */
+  async lookLocked(stamp: Stamp = this.folder.stamp()): Promise<JournalHead> {
     this.#refresh();
-    let view = readView(this.folder, this.folder.stamp());
+    let view = readView(this.folder, stamp);
     const { shadow, host } = this.context;
     // Where nothing may be touched, that is left to the next run.
     if (shadow === null && finishAbandoned(this.folder, host, view)) view = readView(this.folder, this.folder.stamp());
@@ -214,10 +222,10 @@ export class Box {
     this.#view = null;
   }
 
-  /** After a commit of ours: the head that the journal has now. What was read is no longer true. */
-  committed(head: JournalHead): void {
+  /** After a commit of ours: the head that the journal has now, and the mailbox as it is; null: it has to be read again. */
+  committed(head: JournalHead, view: View | null): void {
     this.#know(head);
-    this.#view = null;
+    this.#view = view;
     this.#isUnwritten = false;
   }
 

@@ -95,7 +95,7 @@ export function planCommit(work: Work, view: View, memory: MailboxMemory, clock:
   const renames = [
     ...flagged.flatMap(({ uid, name }) => renameOf(uid, memory, name)),
     ...(shown > head.firstRecentUid && work.rebuild === null
-      ? shownMails(memory, shown, new Set([...gone, ...flagged.map(({ uid }) => uid)]))
+      ? shownMails(view, memory, shown, new Set([...gone, ...flagged.map(({ uid }) => uid)]))
       : []),
   ];
   const highest = [...mails.map(({ uid }) => uid), ...renumbered.map(({ to }) => to)].reduce(
@@ -252,9 +252,20 @@ function renameOf(uid: Uid, memory: MailboxMemory, to: string): PlannedRename[] 
   return from === to ? [] : [{ uid, from, to }];
 }
 
+function some<T>(all: Iterable<T>, holds: (one: T) => boolean): boolean {
+  for (const one of all) if (holds(one)) return true;
+  return false;
+}
+
 /** Mails in new/ that a client of the other side has been shown: their place is cur/ now. */
-function shownMails(memory: MailboxMemory, firstRecentUid: number, except: ReadonlySet<number>): PlannedRename[] {
+function shownMails(
+  { files }: View,
+  memory: MailboxMemory,
+  firstRecentUid: number,
+  except: ReadonlySet<number>,
+): PlannedRename[] {
   const renames: PlannedRename[] = [];
+  if (!some(files.values(), ({ at }) => at.startsWith('new/'))) return renames;
   for (const mail of memory.mails()) {
     if (mail.uid >= firstRecentUid) break;
     if (!mail.name.startsWith('new/') || except.has(mail.uid)) continue;

@@ -11,7 +11,7 @@ import { attempt, type Ownership } from './files.ts';
 import { NOT_MANY, type Many } from './flusher.ts';
 import type { Folder } from './folder.ts';
 import { noteUidValidity } from './uidvalidity.ts';
-import { printRecords, printUidlist } from './uidlist.ts';
+import { printRecords, printUidlist, type Uidlist } from './uidlist.ts';
 import { untoldAfter } from './untold-plan.ts';
 import { uidNextOf } from './view.ts';
 import type { Work } from './work.ts';
@@ -22,8 +22,9 @@ const SHORT_UIDLIST = 2_000;
 /**
  * Makes everything durable that must be before a mail can come to its place.
  * @param early whether the bodies are durable already
+ * @returns the uidlist as it is then
  */
-export async function prepare(task: CommitTask, early: boolean): Promise<void> {
+export async function prepare(task: CommitTask, early: boolean): Promise<Uidlist> {
   const { box, work, plan, view, undo } = task;
   const { context, folder } = box;
   const owner = folder.ownership();
@@ -50,15 +51,15 @@ export async function prepare(task: CommitTask, early: boolean): Promise<void> {
     noteUidValidity(context.layout.roots.control, uidValidity ?? work.rebuild?.uidValidity ?? 0);
   if (!changesUidlist(task)) {
     await flush(context, durable, many);
-    return;
+    return view.uidlist;
   }
   const rewrite = work.rebuild !== null || guid !== undefined || uidValidity !== undefined || mustRewrite(task);
-  if (rewrite) await rewriteUidlist(task, owner, { durable, many });
-  else {
-    await flush(context, durable, many);
-    folder.appendUidlist(printRecords(plan.mails.map(recordOf)));
-    await flush(context, [folder.uidlistFile]);
-  }
+  if (rewrite) return await rewriteUidlist(task, owner, { durable, many });
+  await flush(context, durable, many);
+  const records = plan.mails.map(recordOf);
+  folder.appendUidlist(printRecords(records));
+  await flush(context, [folder.uidlistFile]);
+  return { ...view.uidlist, records: [...view.uidlist.records, ...records] };
 }
 
 /** Gives a mail in tmp/ the name that it needs now; links a copy there. */
@@ -99,7 +100,7 @@ async function rewriteUidlist(
   { box, work, plan, view, undo }: CommitTask,
   owner: Ownership,
   first: { readonly durable: readonly string[]; readonly many: Many },
-): Promise<void> {
+): Promise<Uidlist> {
   const { context, folder } = box;
   const moved = new Map(plan.renumbered.map(({ from, to }): [number, number] => [from, to]));
   // Records of mails that are only about to be removed stay: without them, a stop now would make the mails new ones.
@@ -110,14 +111,16 @@ async function rewriteUidlist(
   ];
   const next = `${folder.uidlistFile}.tmp`;
   const { fields } = view.uidlist;
-  const text = printUidlist({
+  const uidlist = {
+    version: 3,
     uidValidity: work.numbers.uidValidity ?? work.rebuild?.uidValidity ?? view.uidlist.uidValidity,
     guid: work.numbers.guid ?? work.rebuild?.guid ?? view.uidlist.guid,
     uidNext: plan.uidNext,
     fields,
     records: records.toSorted((a, b) => a.uid - b.uid),
-  });
-  folder.prepareUidlist(text, owner);
+    untidy: false,
+  } as const;
+  folder.prepareUidlist(printUidlist(uidlist), owner);
   try {
     await flush(context, [...first.durable, next], first.many);
     if (work.rebuild !== null) dropIndexes(box);
@@ -128,6 +131,7 @@ async function rewriteUidlist(
     attempt(() => fs.rmSync(next, { force: true }));
     throw cause;
   }
+  return uidlist;
 }
 
 function keepFormer({ formerUidlistFile, uidlistFile }: Folder, undo: (() => void)[]): void {

@@ -25,7 +25,9 @@ import type { CommitTask } from './commit-task.ts';
 import { flush } from './context.ts';
 import { attempt } from './files.ts';
 import type { Many } from './flusher.ts';
-import { sealedFingerprint } from './seal.ts';
+import { sealed } from './seal.ts';
+import { viewAfter } from './view-after.ts';
+import type { Uidlist } from './uidlist.ts';
 import type { Work } from './work.ts';
 
 /** With more than this in tmp/ the bodies are flushed before the lock is taken, so that it is not held for long. */
@@ -48,9 +50,10 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
   const memory = box.memory();
   const plan = planCommit(work, view, memory, context.clock);
   const task: CommitTask = { box, work, plan, view, undo: [] };
+  let uidlist: Uidlist;
   let carried: Carried;
   try {
-    await prepare(task, early);
+    uidlist = await prepare(task, early);
     context.checkpoint('records');
     carried = carryOut(task);
   } catch (cause) {
@@ -60,15 +63,15 @@ export async function commit(box: Box, work: Work): Promise<CommitResult> {
   context.checkpoint('files');
   if (work.rebuild !== null || plan.renumbered.length > 0)
     attempt(() => fs.rmSync(folder.formerUidlistFile, { force: true }));
-  const fingerprint = carried.asPlanned ? sealedFingerprint(folder, carried.places) : '';
+  const stamp = carried.asPlanned ? sealed(folder, carried.places) : null;
   await flush(context, [folder.path('cur'), folder.path('new'), folder.places.control, folder.uidlistFile]);
   context.checkpoint('durable');
   // Still under the lock: another process that looks now would take what we did for a user's doing.
-  const changes = { ...changesOf(work, plan, carried), fingerprint };
+  const changes = { ...changesOf(work, plan, carried), fingerprint: stamp?.text ?? '' };
   await box.noting(async () => {
     const step = applySync(box.memory(), changes);
     await context.journal.write([box.isUnwritten ? { ...step, before: null } : step]);
-    box.committed(step.head);
+    box.committed(step.head, stamp === null ? null : viewAfter(task, uidlist, stamp));
   });
   return resultOf(plan, memory);
 }

@@ -12,6 +12,7 @@ const LETTERS = [
   ['S', FLAG.seen],
   ['T', FLAG.deleted],
 ] as const;
+const FLAG_OF: ReadonlyMap<string, number> = new Map(LETTERS);
 
 /** A file name taken apart. */
 export interface FileName {
@@ -57,8 +58,8 @@ function parseInfo(base: string, info: string): FileName {
   let keywordLetters = '';
   let otherLetters = '';
   for (const letter of letters) {
-    const known = LETTERS.find(([text]) => text === letter);
-    if (known !== undefined) flags |= known[1];
+    const flag = FLAG_OF.get(letter);
+    if (flag !== undefined) flags |= flag;
     else if (letter >= 'a' && letter <= 'z') keywordLetters += letter;
     else otherLetters += letter;
   }

@@ -83,19 +83,15 @@ function openNew(file: string, mode: number): number {
 
 /** Makes a directory and its missing parents, all owned like the nearest one that was there. @throws {StoreError} */
 export function makeDirectories(directory: string, owner: Ownership): void {
-  const missing: string[] = [];
   try {
+    // Mostly nothing else is missing, and nothing has to be looked at first.
+    if (makeDirectory(directory, owner)) return;
+    const missing: string[] = [];
     // Node's own way of making parents asks for them for ever where the system makes none (/proc), and calls a
     // read-only file system a missing folder.
     for (let at = resolve(directory); !isDirectory(at); at = dirname(at)) missing.push(at);
     for (const each of missing.toReversed()) {
-      try {
-        fs.mkdirSync(each, { mode: owner.directoryMode });
-      } catch (cause) {
-        if (isErrno(cause, 'EEXIST') && isDirectory(each)) continue;
-        throw cause;
-      }
-      adopt(each, owner, 'directory');
+      if (!makeDirectory(each, owner) && !isDirectory(each)) fs.mkdirSync(each, { mode: owner.directoryMode });
     }
   } catch (cause) {
     const error = StoreError.from(cause, `cannot make directory ${directory}`);
@@ -103,6 +99,18 @@ export function makeDirectories(directory: string, owner: Ownership): void {
     const isInTheWay = error.code === 'NotFound' || error.code === 'AlreadyExists';
     throw isInTheWay ? new StoreError('Temporary', error.message, { cause }) : error;
   }
+}
+
+/** False if there is something already, or no parent. @throws what the system says else */
+function makeDirectory(directory: string, owner: Ownership): boolean {
+  try {
+    fs.mkdirSync(directory, { mode: owner.directoryMode });
+  } catch (cause) {
+    if (isErrno(cause, 'EEXIST', 'ENOENT')) return false;
+    throw cause;
+  }
+  adopt(directory, owner, 'directory');
+  return true;
 }
 
 function isDirectory(path: string): boolean {

@@ -31,7 +31,7 @@ export function makeFolder(
     throw new StoreError('AlreadyExists', `cannot make mailbox ${layout.print(path)}: a link is in its place`);
   const owner = ownershipOf(layout.roots.mail);
   makeDirectories(places.mail, owner);
-  makeDirectories(places.control, owner);
+  if (places.control !== places.mail) makeDirectories(places.control, owner);
   noteUidValidity(layout.roots.control, as.uidValidity);
   try {
     for (const name of ['tmp', 'new']) makeDirectories(join(places.mail, name), owner);

@@ -5,26 +5,26 @@
  */
 import fs from 'node:fs';
 
-import { attempt } from './files.ts';
-import type { Folder } from './folder.ts';
+import type { Folder, Stamp } from './folder.ts';
 
 /** Beyond this, listing a folder to be sure costs more than the next look. */
 const MAX_LISTED = 50_000;
 
 /**
- * Empty if the folder does not hold exactly the mails at these places (by their base names): then it must be listed again.
- * The times that are set would hide what somebody else has done until now, a flag as well as a delivery.
+ * What the folder looks like from now on; null if it does not hold exactly the mails at these places (by their base
+ * names): then it must be listed again. The times that are set would hide what somebody else has done until now, a flag
+ * as well as a delivery.
  */
-export function sealedFingerprint(folder: Folder, places: ReadonlyMap<string, string>): string {
-  if (places.size > MAX_LISTED) return '';
-  let text = '';
-  attempt(() => {
-    if (!setBack(folder.path('cur')) || !setBack(folder.path('new'))) return;
-    const before = folder.stamp();
-    if (!folder.holds(places)) return;
-    if (folder.stamp().contents === before.contents) text = before.text;
-  });
-  return text;
+export function sealed(folder: Folder, places: ReadonlyMap<string, string>): Stamp | null {
+  if (places.size > MAX_LISTED) return null;
+  try {
+    if (!setBack(folder.path('cur')) || !setBack(folder.path('new'))) return null;
+    const stamp = folder.stamp();
+    return folder.holds(places) && folder.stamp().contents === stamp.contents ? stamp : null;
+  } catch {
+    // What is wrong with it is told by the next look.
+    return null;
+  }
 }
 
 /**
