@@ -116,6 +116,23 @@ describe('a Maildir that others change', () => {
     ]);
   });
 
+  test('what another program does between two transactions is seen by the second', async () => {
+    const place = await makePlace();
+    await using store = await place.open();
+    await using mailbox = await mustOpen(store);
+    await save(mailbox, 4, 5);
+    const fileOf = (number: number): string =>
+      place.files('A').find((name) => fs.readFileSync(name, 'utf8').includes(`Subject: ${number}\n`)) ?? '';
+    fs.renameSync(fileOf(2), fileOf(2).replace(':2,S', ':2,FS'));
+    fs.rmSync(fileOf(4));
+    fs.writeFileSync(join(place.folder('A'), 'new', '1700000001.M9P1.x'), 'Subject: delivered\n\n');
+    await save(mailbox, 7, 8);
+    const delivered = '6=1700000001.M9P1.x';
+    expect(await mails(mailbox)).toBe(`${ALL} 5=guid-5 ${delivered} 7=guid-7 8=guid-8`);
+    expect((await mailbox.changes()).mails[1]).toMatchObject({ uid: 2, flags: 10, addedFlags: 2 });
+    expect(await expunges(mailbox)).toBe('4=guid-4');
+  });
+
   test('a mail moved to another folder is an expunge here and a new mail there', async () => {
     const place = await makePlace();
     const [file = ''] = place.files('A').filter((name) => fs.readFileSync(name, 'utf8').includes('Subject: 2'));
