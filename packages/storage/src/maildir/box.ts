@@ -130,7 +130,8 @@ export class Box {
     if (this.#isNew && this.head === null) {
       // As we have made it, there is nothing to number and nothing to write down.
       const view = readView(this.folder, stamp);
-      if (view.files.size === 0 && isComplete(view)) return this.#note(view);
+      const isAsMade = view.files.size === 0 && isComplete(view) && headOf(this.context, view.uidlist.guid) === null;
+      if (isAsMade) return this.#note(view);
     }
     let lock: AsyncDisposable;
     try {

@@ -34,16 +34,18 @@ export class InFlight {
       this.#onFailure(reason);
     });
     this.#running.add(running);
-    void running.then(() => {
-      this.#running.delete(running);
-      this.#weight -= weight;
-    });
+    void running.then(() => this.#isOver(running, weight));
   }
 
   /** Waits for everything that was started. @throws the first failure */
   async end(): Promise<void> {
     await Promise.all(this.#running);
     this.#throwFailure();
+  }
+
+  #isOver(running: Promise<void>, weight: number): void {
+    this.#running.delete(running);
+    this.#weight -= weight;
   }
 
   #isFull(weight: number): boolean {

@@ -3,44 +3,46 @@ import type { Conversation, MessageOf, Uid } from '@dsync/protocol';
 import { ProtocolError } from '@dsync/protocol';
 import type { MailRecord } from '@dsync/storage';
 
+import { inSendingOrder, type SendingOrder } from '../mails/sending-order.ts';
 import type { MailboxView } from './mailbox-view.ts';
 
 /** Sends mails out of one mailbox: only such as were offered in its list. */
 export class MailExport {
   readonly #view: MailboxView;
   readonly #conversation: Conversation;
-  readonly #answersByUid: boolean;
+  readonly #order: SendingOrder;
   readonly #byUid: ReadonlyMap<number, MailRecord>;
   readonly #byGuid = new Map<string, MailRecord>();
 
   /**
-   * @param answersByUid the peer tells instances of one GUID apart by UID (our own kind); Dovecot wants no UID here
+   * @param order `as-asked`: the peer tells instances of one GUID apart by UID (our own kind); Dovecot wants no UID here
    * @param moves UIDs under which mails were offered, by those that they have
    */
   constructor(
     view: MailboxView,
     conversation: Conversation,
     offered: readonly MailRecord[],
-    answersByUid: boolean,
+    order: SendingOrder,
     moves: ReadonlyMap<Uid, Uid>,
   ) {
     this.#view = view;
     this.#conversation = conversation;
-    this.#answersByUid = answersByUid;
+    this.#order = order;
     this.#byUid = new Map(offered.map((mail) => [moves.get(mail.uid) ?? mail.uid, mail]));
     for (const mail of offered) if (!this.#byGuid.has(mail.guid)) this.#byGuid.set(mail.guid, mail);
   }
 
   /**
-   * Answers the requests: our own kind's in their order, which is that of the UIDs that the mails are to get there; a
-   * Dovecot's in UID order, since it asks in that of a hash table, but its mbox files keep mails as they come.
+   * Answers the requests, in an order of our own where the peer asks in that of a hash table, as a Dovecot does.
    * @param sent called after each mail, with how many have been sent
    * @throws {ProtocolError} `BadValue` for a mail that was not offered in this mailbox
    */
   async send(requests: readonly MessageOf<'mailRequest'>[], sent: (mails: number) => void): Promise<void> {
-    const found = requests.map((request) => ({ request, mail: this.#find(request) }));
-    if (!this.#answersByUid) found.sort((a, b) => a.mail.uid - b.mail.uid);
-    for (const [index, { request, mail }] of found.entries()) {
+    const found = requests.map((request) => {
+      const mail = this.#find(request);
+      return { uid: mail.uid, request, mail };
+    });
+    for (const [index, { request, mail }] of inSendingOrder(found, this.#order).entries()) {
       await this.#send(request, mail);
       sent(index + 1);
     }
@@ -50,7 +52,7 @@ export class MailExport {
     // Asked for by UID alone: where GUIDs cannot be shared.
     const byUid = request.guid === undefined;
     const reply: Writable<MessageOf<'mail'>> = { kind: 'mail', guid: byUid ? '' : mail.guid };
-    if (byUid || this.#answersByUid) reply.uid = request.uid ?? mail.uid;
+    if (byUid || this.#order === 'as-asked') reply.uid = request.uid ?? mail.uid;
     const content = await this.#view.read(mail.uid, mail.guid);
     // Vanished meanwhile: the peer leaves it out, the next run tells it why.
     if (content === null) return await this.#conversation.send(reply);

@@ -49,7 +49,8 @@ async function sendMails(exchange: Exchange): Promise<void> {
   const { session, talk, events, found } = exchange;
   const requests = await flushAndWait(exchange, events.requested);
   const { observer, sending, channel } = session;
-  const mails = new MailExport(talk.view, talk.conversation, found.changes.mails, peerIsOurs(channel), found.moves);
+  const order = peerIsOurs(channel) ? 'as-asked' : talk.theirs.haveSaveGuids === true ? 'in-blocks' : 'by-uid';
+  const mails = new MailExport(talk.view, talk.conversation, found.changes.mails, order, found.moves);
   await sending.run(() => mails.send(requests, (done) => observer.mailsSent?.(talk.view.path, done, requests.length)));
   await endList(exchange);
 }
