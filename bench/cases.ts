@@ -37,8 +37,6 @@ export interface Case {
   readonly title: string;
   readonly shape: Shape;
   readonly tools: readonly Start[];
-  /** Those whose first copies take about as long, so that one of each says little: two more are made, in turn. */
-  readonly near: readonly Start[];
 }
 
 /** Whether the command is ours; the server may be ours all the same. */
@@ -102,7 +100,7 @@ const laterRuns = async (title: string, tool: Tool, shape: Shape): Promise<Row[]
 /** Runs a case with everything in new folders below `folder`; nothing is deleted. */
 export const runCase = async (
   folder: string,
-  { title, shape, tools, near }: Case,
+  { title, shape, tools }: Case,
   tell: (text: string) => void,
 ): Promise<Row[]> => {
   const model = join(folder, 'model');
@@ -117,23 +115,7 @@ export const runCase = async (
     rows.push(await firstCopy(title, tool, shape));
     rows.push(...(await laterRuns(title, tool, shape)));
   }
-  for (const round of [2, 3]) {
-    for (const start of near) {
-      const below = join(folder, `round${round}`);
-      await mkdir(below, { recursive: true, mode: 0o755 });
-      await using tool = await start(below, source);
-      tell(`${title}: ${tool.name}, first copy ${round}`);
-      addTo(rows, await firstCopy(title, tool, shape));
-    }
-  }
   return rows;
-};
-
-/** Puts what another run of the same came to with what is there of it. */
-const addTo = (rows: Row[], more: Row): void => {
-  const at = rows.findIndex((row) => row.case === more.case && row.tool === more.tool);
-  const row = rows[at];
-  if (row !== undefined) rows[at] = { ...row, seconds: [...row.seconds, ...more.seconds] };
 };
 
 const dovecots = (...tools: readonly Start[]): readonly Start[] => (canUseDovecot() ? tools : []);
@@ -151,19 +133,16 @@ export const cases = (scale: number): Case[] => [
       rsync,
       cp,
     ],
-    near: dovecots(doveadmTcp, oursToDovecot),
   },
   {
     title: '20,000 small mails in one folder',
     shape: { folders: 1, mailsPerFolder: 20_000 * scale, meanSize: 800 },
     tools: [oursTcp, ...dovecots(doveadmTcp, oursToDovecot, doveadmToOurs), rsync],
-    near: dovecots(doveadmTcp, oursToDovecot),
   },
   {
     title: '1,000 folders of 10 mails',
     shape: { folders: 1000 * scale, mailsPerFolder: 10, meanSize: 3000 },
     tools: [oursTcp, ...dovecots(doveadmTcp), rsync],
-    near: [],
   },
 ];
 
