@@ -51,7 +51,7 @@ const COARSE_TICK_MS = 2000;
 
 const NOTHING_UNTOLD: UntoldKeywords = new Map();
 
-/** Reads and writes one Maildir's files; remembers nothing of them. */
+/** Reads and writes one Maildir's files; remembers nothing of them but whose they are. */
 export class Folder {
   readonly places: Places;
   readonly uidlistFile: string;
@@ -60,6 +60,7 @@ export class Folder {
   readonly untoldFile: string;
   /** The uidlist before a commit that is under way, to be put back if that fails. */
   readonly formerUidlistFile: string;
+  #owner: Ownership | null = null;
 
   constructor(places: Places) {
     this.places = places;
@@ -166,8 +167,9 @@ export class Folder {
     return `${this.places.mail}/${at}`;
   }
 
+  /** @throws {StoreError} `NotFound`, `Permission` */
   ownership(): Ownership {
-    return ownershipOf(this.places.mail);
+    return (this.#owner ??= ownershipOf(this.places.mail));
   }
 
   /** new/ and tmp/, which copying programs leave out when they are empty. Without cur/ it is no folder. @throws {StoreError} */

@@ -69,6 +69,7 @@ async function openBoxes(
   const known = new Map([...context.boxes.values()].map((box) => [pathKey(box.path), box]));
   context.boxes.clear();
   const boxes: Box[] = [];
+  const guids = new Map<Box, string>();
   for (const path of paths.toSorted((a, b) => compareBytes(context.layout.print(a), context.layout.print(b)))) {
     const before = known.get(pathKey(path));
     const box = before ?? new Box(context, path);
@@ -83,20 +84,24 @@ async function openBoxes(
       changed.add(box);
       const guid = box.folder.readUidlistHeader()?.guid ?? null;
       box.head = guid === null ? (there ?? null) : (heads.get(guid) ?? null);
+      if (guid !== null) guids.set(box, guid);
     }
     boxes.push(box);
   }
-  await separateTwins(context, boxes);
+  await separateTwins(context, boxes, guids);
   for (const box of boxes) if (box.head !== null) context.boxes.set(box.head.guid, box);
   return { boxes, changed };
 }
 
-/** Two folders with one GUID (one was copied): the name that sorts first gets a new one at once, as in Dovecot. */
-async function separateTwins(context: Context, boxes: readonly Box[]): Promise<void> {
+/**
+ * Two folders with one GUID (one was copied): the name that sorts first gets a new one at once, as in Dovecot.
+ * @param guids as their uidlists have them, of those that the journal does not know as they are
+ */
+async function separateTwins(context: Context, boxes: readonly Box[], guids: ReadonlyMap<Box, string>): Promise<void> {
   const seen = new Map<string, Box>();
   for (const box of boxes) {
-    const guid = box.head?.guid ?? box.folder.readUidlistHeader()?.guid ?? null;
-    if (guid === null) continue;
+    const guid = box.head?.guid ?? guids.get(box);
+    if (guid === undefined) continue;
     const twin = seen.get(guid);
     seen.set(guid, box);
     if (twin !== undefined) await giveNewGuid(context, twin, guid);
