@@ -7,16 +7,18 @@ export type Plain = Readonly<Record<string, unknown>> & { readonly kind: Message
 /**
  * Left out: host names and the interval of commits; names that stand only for what lies below them; the hints of a mailbox's
  * cache; flags where none is set, since \Recent does not travel; modseqs of expunges, which only dsync tells; the escape character of names, of which dsync has none.
- * In one order: names of the tree, deletions, requests for mails.
+ * In one order: names of the tree, deletions, requests for mails, and the mails, of which we send the first of each hundred last.
  */
 export function normal(messages: readonly Received[]): readonly Plain[] {
-  const plain = messages.filter((message) => !isFiller(message)).map(bare);
-  return sortRuns(
-    sortRuns(plain, 'treeNode', (m) => JSON.stringify(m['path'])),
-    'mailRequest',
-    (m) => String(m['uid']).padStart(10, '0'),
-  );
+  const plain: readonly Plain[] = messages.filter((message) => !isFiller(message)).map(bare);
+  return ORDERED.reduce((sorted, [kind, key]) => sortRuns(sorted, kind, key), plain);
 }
+
+const ORDERED: readonly (readonly [Plain['kind'], (message: Plain) => string])[] = [
+  ['treeNode', (m) => JSON.stringify(m['path'])],
+  ['mailRequest', (m) => String(m['uid']).padStart(10, '0')],
+  ['mail', (m) => JSON.stringify([m['guid'], m['uid']])],
+];
 
 function isFiller(message: Received): boolean {
   if (message.kind !== 'treeNode' || message.existence === 'y') return false;
