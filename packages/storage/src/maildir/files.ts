@@ -91,7 +91,7 @@ export function makeDirectories(directory: string, owner: Ownership): void {
     // read-only file system a missing folder.
     for (let at = resolve(directory); !isDirectory(at); at = dirname(at)) missing.push(at);
     for (const each of missing.toReversed()) {
-      if (!makeDirectory(each, owner) && !isDirectory(each)) fs.mkdirSync(each, { mode: owner.directoryMode });
+      if (!makeDirectory(each, owner)) throw new Error(`the directory above ${each} is gone`);
     }
   } catch (cause) {
     const error = StoreError.from(cause, `cannot make directory ${directory}`);
@@ -101,12 +101,13 @@ export function makeDirectories(directory: string, owner: Ownership): void {
   }
 }
 
-/** False if there is something already, or no parent. @throws what the system says else */
+/** Whether it is there now: its parent may be missing. @throws what the system says else */
 function makeDirectory(directory: string, owner: Ownership): boolean {
   try {
     fs.mkdirSync(directory, { mode: owner.directoryMode });
   } catch (cause) {
-    if (isErrno(cause, 'EEXIST', 'ENOENT')) return false;
+    if (isErrno(cause, 'EEXIST') && isDirectory(directory)) return true;
+    if (isErrno(cause, 'ENOENT')) return false;
     throw cause;
   }
   adopt(directory, owner, 'directory');

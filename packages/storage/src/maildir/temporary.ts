@@ -15,7 +15,6 @@ import { parseFileName, sizeIn } from './file-name.ts';
 import { attempt } from './files.ts';
 import type { Folder } from './folder.ts';
 
-const TOKEN_BYTES = 4;
 const PATTERN = /^dsync\.(\d{1,10})\.([0-9a-z]{1,16})\.([0-9a-f]{8})\.([^,]{1,60}),([cn])(.+)$/s;
 
 /** Transactions of this process that are under way. */
@@ -24,11 +23,11 @@ const live = new Set<string>();
 /** One transaction's place in tmp/. */
 export class Workshop implements Disposable {
   readonly #prefix: string;
-  readonly #token = randomBytes(TOKEN_BYTES).toString('hex');
+  readonly #token = randomBytes(4).toString('hex');
 
   constructor(host: string) {
     live.add(this.#token);
-    this.#prefix = `${OURS}${this.#token}.${host.replaceAll(',', '_')},`;
+    this.#prefix = `dsync.${process.pid}.${START}.${this.#token}.${host.replaceAll(',', '_')},`;
   }
 
   /** `tmp/…` for a mail that is to lie at `cur/…` or `new/…`. */
@@ -60,8 +59,7 @@ export function parseTemporary(
 /** Whether there are files of ours that nobody is at work on. Without the lock a former uidlist may be a live commit's. */
 export function hasAbandoned(folder: Folder, host: string): boolean {
   if (fs.existsSync(folder.formerUidlistFile)) return true;
-  // Of a large transaction of ours there are thousands.
-  return readTmp(folder).some((name) => !isLive(name) && parseTemporary(name, host)?.abandoned === true);
+  return readTmp(folder).some((name) => parseTemporary(name, host)?.abandoned === true);
 }
 
 /**
@@ -109,11 +107,6 @@ function isWhole(file: string, base: string): boolean {
   return size !== undefined && size === (sizeIn(base, 'S') ?? size);
 }
 
-/** Whether a file is of a transaction of this process that is under way. */
-function isLive(name: string): boolean {
-  return name.startsWith(OURS) && live.has(name.slice(OURS.length, OURS.length + TOKEN_BYTES * 2));
-}
-
 function readTmp(folder: Folder): string[] {
   try {
     return fs.readdirSync(join(folder.places.mail, 'tmp'));
@@ -136,5 +129,3 @@ function startOf(pid: number): string {
 }
 
 const START = startOf(process.pid);
-/** What names of this process's files begin with. */
-const OURS = `dsync.${process.pid}.${START}.`;

@@ -38,11 +38,9 @@ export class MailExport {
    * @throws {ProtocolError} `BadValue` for a mail that was not offered in this mailbox
    */
   async send(requests: readonly MessageOf<'mailRequest'>[], sent: (mails: number) => void): Promise<void> {
-    const found = requests.map((request) => {
-      const mail = this.#find(request);
-      return { uid: mail.uid, request, mail };
-    });
-    for (const [index, { request, mail }] of inSendingOrder(found, this.#order).entries()) {
+    const found = requests.map((request) => ({ request, mail: this.#find(request) }));
+    const inOrder = inSendingOrder(found, this.#order, ({ mail }) => mail.uid);
+    for (const [index, { request, mail }] of inOrder.entries()) {
       await this.#send(request, mail);
       sent(index + 1);
     }

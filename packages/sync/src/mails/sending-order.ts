@@ -13,12 +13,9 @@ const COMMITTED_AT_ONCE = 100;
 export type SendingOrder = 'as-asked' | 'by-uid' | 'in-blocks';
 
 /** @returns a new list, or the same one */
-export function inSendingOrder<T extends { readonly uid: number }>(
-  mails: readonly T[],
-  order: SendingOrder,
-): readonly T[] {
+export function inSendingOrder<T>(mails: readonly T[], order: SendingOrder, uidOf: (mail: T) => number): readonly T[] {
   if (order === 'as-asked') return mails;
-  const ascending = mails.toSorted((a, b) => a.uid - b.uid);
+  const ascending = mails.toSorted((a, b) => uidOf(a) - uidOf(b));
   if (order === 'by-uid') return ascending;
   const sent: T[] = [];
   for (let begin = 0; begin < ascending.length; begin += COMMITTED_AT_ONCE) {

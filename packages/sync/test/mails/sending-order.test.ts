@@ -4,10 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { inSendingOrder } from '../../src/mails/sending-order.ts';
 
 const uids = (order: Parameters<typeof inSendingOrder>[1], ...asked: readonly number[]): readonly number[] =>
-  inSendingOrder(
-    asked.map((uid) => ({ uid })),
-    order,
-  ).map(({ uid }) => uid);
+  inSendingOrder(asked, order, (uid) => uid);
 
 /** 1, 2, … */
 const upTo = (last: number): readonly number[] => Array.from({ length: last }, (_, i) => i + 1);
