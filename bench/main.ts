@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { cases, type Growth, measureGrowth, type Row, runCase } from './cases.ts';
 import { printReport } from './report.ts';
 import { canUseDovecot, doveadmTcp, oursTcp } from './tools.ts';
+import { touchMemory } from './touch-memory.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -30,6 +31,7 @@ const newFolder = async (parent: string, name: string): Promise<string> => {
 };
 
 const measureAll = async (root: string, scale: number): Promise<{ rows: Row[]; growth: Record<string, Growth> }> => {
+  await touchMemory();
   const rows: Row[] = [];
   for (const [index, one] of cases(scale).entries()) {
     if (!one.title.includes(options.only)) continue;
