@@ -1,3 +1,6 @@
+/** Tests with real peers take longer than one likes to wait: they run where they are named, as `npm run test:peers` does. */
+const namesPeers = process.argv.some((word) => word.includes('tests/peers'));
+
 /** Tests run as ES modules on the TypeScript sources; swc strips the types. */
 export default {
   testEnvironment: 'node',
@@ -16,6 +19,7 @@ export default {
     '^@dsync/([a-z]+)/test-kit$': '<rootDir>/packages/$1/test-kit/index.ts',
   },
   testMatch: ['<rootDir>/packages/*/test/**/*.test.ts', '<rootDir>/tests/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', ...(namesPeers ? [] : ['<rootDir>/tests/peers/'])],
   reporters: ['default', '<rootDir>/tests/support/reporter.js'],
   modulePathIgnorePatterns: ['<rootDir>/packages/[^/]+/dist/'],
 };

@@ -1,8 +1,9 @@
-/** What has to hold of every story, wherever the mail lies. DSYNC_RUNS multiplies the number of stories. */
+/** What has to hold of every story, wherever the mail lies. */
 import { test as property } from '@fast-check/jest';
 import { describe, expect, test } from '@jest/globals';
 
 import { expectFine } from '../support/expect-fine.ts';
+import { RUNS } from '../support/runs.ts';
 import type { Clock, MakePlace } from '../support/side.ts';
 import type { DeedOptions } from './story.ts';
 import {
@@ -19,7 +20,7 @@ import {
   type Story,
 } from './tell.ts';
 
-/** Where stories are told, and how many of each kind. */
+/** Where stories are told, and how many of each kind in CI. */
 export interface ConvergenceWorld {
   readonly deeds: DeedOptions & { readonly chapters?: number };
   readonly runs: Readonly<Record<'twoWay' | 'forgetful' | 'start' | 'backup' | 'oneWay' | 'mixed', number>>;
@@ -31,7 +32,6 @@ export interface ConvergenceWorld {
   open(): Promise<{ readonly clock: Clock; readonly makePlace: MakePlace } & AsyncDisposable>;
 }
 
-const RUNS = Number(process.env['DSYNC_RUNS'] ?? 1);
 const TIMEOUT_MS = 240_000 * Math.max(1, RUNS);
 
 const LAST_CHAPTER: Story['chapters'][number] = { acts: [], command: 'sync', algorithm: 'changed', start: 'A' };

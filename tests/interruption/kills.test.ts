@@ -6,13 +6,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { temporaryFolder } from '../support/maildir-side.ts';
+import { RUNS } from '../support/runs.ts';
 import { contents, look, strays } from './maildirs.ts';
 import { Rig, type Whole } from './rig.ts';
 import type { Kill } from './kill.ts';
 import { type Scene, SCENES } from './scenes.ts';
 
-const RUNS = Number(process.env['DSYNC_RUNS'] ?? 1);
-/** Kills for each scene that meet a run under way; DSYNC_RUNS multiplies them. */
+/** Kills for each scene that meet a run under way. */
 const KILLS = Math.ceil(11 * RUNS);
 /** What waits for a dead process's lock leaves the machine to the others. */
 const AT_ONCE = 5;
