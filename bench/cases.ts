@@ -122,8 +122,7 @@ export const runCase = async (
   tell(`${title}: making the mail`);
   await makeMaildir(model, shape);
   const source = await served(folder, model);
-  const firsts = new Map<string, Row>();
-  const later: Row[] = [];
+  const rows = new Map<string, readonly Row[]>();
   for (let round = 1; round <= ROUNDS; round += 1) {
     const place = join(folder, `round${round}`);
     await mkdir(place, { mode: 0o755 });
@@ -132,11 +131,11 @@ export const runCase = async (
       tell(`${title}: ${tool.name}, ${round} of ${ROUNDS}`);
       const run = await firstCopy(tool, shape);
       const row = { case: `${title}: first copy`, tool: tool.name, seconds: [run.seconds], ...memory(tool, [run]) };
-      firsts.set(tool.name, joined(firsts.get(tool.name), row));
-      if (round === ROUNDS) later.push(...(await laterRuns(title, tool, shape)));
+      const first = joined(rows.get(tool.name)?.[0], row);
+      rows.set(tool.name, round === ROUNDS ? [first, ...(await laterRuns(title, tool, shape))] : [first]);
     }
   }
-  return [...firsts.values()].flatMap((first) => [first, ...later.filter(({ tool }) => tool === first.tool)]);
+  return [...rows.values()].flat();
 };
 
 const dovecots = (...tools: readonly Start[]): readonly Start[] => (canUseDovecot() ? tools : []);

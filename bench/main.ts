@@ -31,7 +31,7 @@ const newFolder = async (parent: string, name: string): Promise<string> => {
 };
 
 const measureAll = async (root: string, scale: number): Promise<{ rows: Row[]; growth: Record<string, Growth> }> => {
-  await touchMemory();
+  await touchMemory(scale);
   const rows: Row[] = [];
   for (const [index, one] of cases(scale).entries()) {
     if (!one.title.includes(options.only)) continue;

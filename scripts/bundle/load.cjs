@@ -53,8 +53,8 @@ function limitMemory() {
 }
 
 /**
- * Optimising takes a core of two for a third of a short run. Most of it goes into what a function calls; with less of that put
- * into each, a copy of a thousand folders needs a tenth less processor time, and one of few large folders no more.
+ * V8's optimiser takes a fifth of the processor time of a copy of a thousand folders. With less of what a function calls put
+ * into its code, that copy needs a tenth less, and one of few large folders no more.
  */
 function limitInlining() {
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=200');

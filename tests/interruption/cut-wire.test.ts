@@ -11,7 +11,7 @@ import { runSync } from '../support/run-sync.ts';
 import { RUNS } from '../support/runs.ts';
 import { Clock, memoryPlaces, Side } from '../support/side.ts';
 
-/** 1: after each byte. With more, another choice of them is cut after in each run. */
+/** 1: after each byte. With more, another choice of them in each run; DSYNC_RUNS=1 has each that failed. */
 const STEP = Math.max(1, Math.round(1 / RUNS));
 
 const hash = (body: Uint8Array): string => createHash('sha256').update(body).digest('hex');
